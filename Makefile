@@ -1,0 +1,72 @@
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: help setup run test lint bench openapi mutate lock clean
+
+PYTHON ?= python3
+PORT ?= 8000
+WORKERS ?= auto
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
+LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+help:
+	@awk -F ' *## ' '/^[a-z]+:.*##/ { sub(/:.*/, "", $$1); printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.installed ## put everything into .venv, from the lock (so .venv/bin/onestop)
+	@:
+
+run: setup ## start the service, settle examples/bill.json, keep serving (PORT=8000; ONCE=1 ends after the table)
+	@PORT=$(PORT) ONCE=$(ONCE) $(BIN)/python -m tools.demo
+
+test: lint ## everything the project promises to hold: lint, then all tests (WORKERS=auto)
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+lint: setup ## ruff, mypy, the import contracts, and the checks of tools/tidy.py
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy app tests tools bench
+	$(BIN)/lint-imports
+	$(BIN)/python -m tools.tidy
+
+bench: .venv/.bench-installed ## measure the core, the command and the service beside their peers
+	$(BIN)/python -m bench
+
+openapi: setup ## write openapi/openapi.json from the code
+	$(BIN)/python -m tools.openapi
+
+mutate: setup ## change the pure core in every small way and count the changes that no test notices
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
+
+lock: setup ## write requirements/*.lock from pyproject.toml (UPGRADE=1 takes the newest releases)
+	$(LOCK) --output-file requirements/runtime.lock
+	$(LOCK) --output-file requirements/dev.lock --group dev --constraint requirements/runtime.lock
+	$(LOCK) --output-file requirements/bench.lock --group bench --constraint requirements/dev.lock
+
+clean: ## remove .venv, caches and build outputs; the database in var/ stays
+	rm -rf .venv dist build mutants htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find app tests tools bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+# The stamps come last, so that an interrupted setup starts over.
+.venv/.installed: requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "make setup: Python 3.11 or newer is needed; name one with PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv; \
+		else \
+			echo "make setup: this Python cannot make environments; on Debian: sudo apt-get install -y python3-venv" >&2; exit 1; \
+		fi; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "Making .venv ..."; rm -rf .venv; $(PYTHON) -m venv .venv; }
+	@echo "Installing requirements/dev.lock (a minute or two the first time) ..."
+	@$(PIP) --require-hashes --no-deps --requirement requirements/dev.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip check
+	@touch $@
+
+.venv/.bench-installed: .venv/.installed requirements/bench.lock
+	@echo "Installing requirements/bench.lock ..."
+	@$(PIP) --require-hashes --no-deps --requirement requirements/bench.lock
+	@touch $@

@@ -1,0 +1,1 @@
+"""Programs for the people who work on onestop; the wheel does not carry them."""
