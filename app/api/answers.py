@@ -1,0 +1,42 @@
+"""From the bytes of a request to the bytes of its answer: what the preview and `onestop settle` share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from app.api import problems
+from app.api.strict_json import NotJson
+from app.api.wire import MAX_BODY, Envelope, Malformed, read_request, write_settlement
+from app.settlement.settle import Refused
+from app.settlement.year import NO_YEAR
+from app.usecases.preview_settlement import preview_settlement
+
+if TYPE_CHECKING:
+    from app.policies.catalogue import Catalogue
+    from app.settlement.result import Settlement
+
+
+class Settled(NamedTuple):
+    """A settled bill and its answer."""
+
+    settlement: Settlement
+    body: bytes
+
+
+def answer(body: bytes, catalogue: Catalogue) -> Settled | problems.Document:
+    """Settle one request without a ledger: the answer, or the problem document that says why there is none.
+
+    An absent year to date counts as zeros: without a ledger nothing is known of the person.
+    """
+    if len(body) > MAX_BODY:
+        return problems.document(problems.BODY_TOO_LARGE, f"A request has at most {MAX_BODY:,} bytes.")
+    try:
+        request = read_request(body)
+    except NotJson as error:
+        return problems.not_json(str(error))
+    if isinstance(request, Malformed):
+        return problems.refused(request.findings)
+    settlement = preview_settlement(request.bill, request.year_to_date or NO_YEAR, catalogue)
+    if isinstance(settlement, Refused):
+        return problems.refused(settlement.findings)
+    return Settled(settlement, write_settlement(settlement, Envelope(year_to_date_source="request")))

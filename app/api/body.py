@@ -1,0 +1,45 @@
+"""The bytes of a request's body: the right type, within eight megabytes, within its time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from app.api import problems
+from app.api.wire import MAX_BODY
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+BODY_SECONDS: Final = 30
+_JSON: Final = "application/json"
+
+
+async def read_body(request: Request) -> bytes | problems.Document:
+    """Read the body, or say why not: 415 before a byte is read, 413 as soon as it is too large, 408 when too slow."""
+    headers = request.headers
+    media_type, _, parameters = headers.get("content-type", "").partition(";")
+    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
+    if media_type.strip().lower() != _JSON or charset not in ("", "utf-8"):
+        return problems.document(problems.UNSUPPORTED_MEDIA_TYPE, f"Send {_JSON} in UTF-8.")
+    if headers.get("content-encoding", "identity") != "identity":
+        return problems.document(problems.UNSUPPORTED_MEDIA_TYPE, "Send the body without a content encoding.")
+    length = headers.get("content-length", "0")
+    if length.isdecimal() and int(length) > MAX_BODY:
+        return _too_large()
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > MAX_BODY:
+                    return _too_large()
+                chunks.append(chunk)
+    except TimeoutError:
+        return problems.document(problems.BODY_TIMEOUT, f"The body must arrive within {BODY_SECONDS} seconds.")
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _too_large() -> problems.Document:
+    return problems.document(problems.BODY_TOO_LARGE, f"A request has at most {MAX_BODY:,} bytes.")

@@ -1,0 +1,145 @@
+"""The examples of the OpenAPI document: requests to try, and one that runs into each refusal."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from app.api import problems
+from app.api.answers import Settled, answer
+from app.api.policies import policies_answer, policy_answer
+from app.settlement.refusals import FIELD_INVALID, MAX_LINES, TOO_MANY_LINES
+
+if TYPE_CHECKING:
+    from app.policies.catalogue import Catalogue
+
+Json = dict[str, Any]
+
+# The example of api.md, with a class B and a class C line so that there is something to split.
+BILL: Final[Json] = {
+    "bill_id": "ZY201806150007",
+    "facility": {
+        "code": "H45102200016", "name": "示例县人民医院", "tier": "secondary", "pooling_area": "451000",
+        "county": "451022", "designated": True,
+    },
+    "patient": {
+        "person_id": "P000001", "name": "示例", "status": "registered_poor", "pooling_area": "451000",
+        "county": "451022",
+    },
+    "encounter": {
+        "type": "inpatient", "admitted_on": "2018-06-01", "discharged_on": "2018-06-15", "admission_number": 1,
+        "referral": "not_required", "cause": "illness",
+    },
+    "lines": [
+        {
+            "line_no": 1, "code": "XA02BCA001", "name": "奥美拉唑", "category": "drug", "catalogue_class": "A",
+            "quantity": "28", "unit_price": "12.5", "amount": "350.00", "ceiling_price": None, "self_pay_ratio": None,
+            "essential_medicine": False,
+        },
+        {
+            "line_no": 2, "code": "MAT0042", "name": "一次性引流管", "category": "material", "catalogue_class": "B",
+            "quantity": 2, "unit_price": "240.50", "amount": 481, "ceiling_price": 220,
+        },
+        {
+            "line_no": 3, "code": "BED03", "name": "普通床位", "category": "bed", "catalogue_class": "A",
+            "quantity": "14", "unit_price": "28", "amount": "392.00",
+        },
+        {
+            "line_no": 4, "code": "SVC900", "name": "陪床费", "category": "other", "catalogue_class": "C",
+            "quantity": "14", "unit_price": "5", "amount": "70.00",
+        },
+    ],
+    "year_to_date": {},
+    "emergency_aid_approved": "0.00",
+    "prepaid": "500.00",
+}  # fmt: skip # as a bill looks, a few members a line
+
+
+def _changed(*changes: tuple[str, Any]) -> Json:
+    """The example bill with some members set, each named by its pointer."""
+    bill = copy.deepcopy(BILL)
+    for pointer, value in changes:
+        *parents, last = pointer.strip("/").split("/")
+        target: Any = bill
+        for step in parents:
+            target = target[int(step) if isinstance(target, list) else step]
+        target[int(last) if isinstance(target, list) else last] = value
+    return bill
+
+
+BROKEN: Final[dict[str, Json]] = {
+    "field_invalid": _changed(("/patient/county", "45102"), ("/lines/0/quantity", "1_000"), ("/emergency", True)),
+    "amount_out_of_range": _changed(("/year_to_date", {"total_cost": "100000000.01"})),
+    "facility_not_designated": _changed(("/facility/designated", False)),
+    "dates_invalid": _changed(("/encounter/admitted_on", "2018-06-16")),
+    "no_policy_in_force": _changed(
+        ("/encounter/admitted_on", "2016-06-01"), ("/encounter/discharged_on", "2016-06-15")
+    ),
+    "work_injury_liability": _changed(("/encounter/cause", "work_injury")),
+    "third_party_liability": _changed(("/encounter/cause", "third_party")),
+    "line_no_duplicate": _changed(("/lines/3/line_no", 1)),
+    "line_invalid": _changed(("/lines/0/quantity", "-28")),
+    "line_amount_mismatch": _changed(("/lines/0/amount", "305.00")),
+    "self_pay_ratio_invalid": _changed(("/lines/0/self_pay_ratio", "0.10")),
+    "essential_medicine_invalid": _changed(("/lines/2/essential_medicine", True)),
+    "refund_exceeds_charge": _changed(
+        ("/lines/3/quantity", "-14"), ("/lines/3/amount", "-70.00"), ("/lines/3/catalogue_class", "A")
+    ),
+    "bill_total_not_positive": _changed(("/lines", [])),
+}
+
+REQUESTS: Final[dict[str, tuple[str, Json]]] = {
+    "registered_poor": ("A registered-poor patient in the county", BILL),
+    "ordinary": ("The same bill, an ordinary patient", _changed(("/patient/status", "ordinary"))),
+    "out_of_area": (
+        "A registered-poor patient, referred out of the area",
+        _changed(
+            ("/facility/pooling_area", "450100"), ("/facility/county", None), ("/facility/tier", "tertiary_regional"),
+            ("/encounter/referral", "approved"),
+        ),
+    ),
+} | {code: (f"Refused: {code}", bill) for code, bill in BROKEN.items()}  # fmt: skip # one change a line
+
+
+def answer_to(request: Json, catalogue: Catalogue) -> Json:
+    """What the service makes of a request."""
+    return _read(answer(json.dumps(request).encode(), catalogue))
+
+
+def _read(shown: Settled | problems.Document) -> Json:
+    members: Json = json.loads(shown.body)
+    return members
+
+
+def refusal(code: str, catalogue: Catalogue) -> Json:
+    """The problem document of the example that runs into this refusal."""
+    if code == TOO_MANY_LINES.code:
+        line = BILL["lines"][0]
+        return answer_to(_changed(("/lines", [line] * (MAX_LINES + 1))), catalogue)
+    return answer_to(BROKEN[code], catalogue)
+
+
+def problem(code: str) -> Json:
+    """A problem document that is not about the members of a bill."""
+    if code == problems.NOT_JSON.code:
+        return _read(problems.not_json("The body is not JSON: a syntax error at line 1, column 12."))
+    (kind,) = [each for each in problems.ALL_PROBLEMS if each.code == code]
+    return _read(problems.document(kind, f"{kind.title}."))
+
+
+def parameter_refusal() -> Json:
+    """The problem document of a query parameter of the wrong form."""
+    return _read(problems.refused([FIELD_INVALID.at("area")]))
+
+
+def policies(catalogue: Catalogue) -> Json:
+    """The list of packs."""
+    return policies_answer(catalogue).model_dump(mode="json")
+
+
+def policy(catalogue: Catalogue) -> Json:
+    """One pack, its first numbers."""
+    shown = policy_answer(catalogue, catalogue.packs[0]).model_dump(mode="json")
+    shown["numbers"] = shown["numbers"][:3]
+    return shown

@@ -1,0 +1,83 @@
+"""Guards around the whole application, in plain ASGI: every request is counted, no exception leaves the house."""
+
+from __future__ import annotations
+
+import traceback
+import uuid
+from time import perf_counter
+from typing import TYPE_CHECKING, Final
+
+from app.api import problems
+from app.observe.metrics import METHODS
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from structlog.typing import FilteringBoundLogger
+
+    from app.observe.metrics import Metrics
+
+UNMATCHED: Final = "unmatched"
+
+
+class Observed:
+    """Counts and logs every request, and turns an exception of ours into a problem document."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, logger: FilteringBoundLogger) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.logger = logger
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = perf_counter()
+        request_id = uuid.uuid4().hex
+        status = 0
+
+        async def observed_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, observed_send)
+        except Exception as error:  # the last line of defence: logged, counted, answered
+            self._log_mistake(error, request_id)
+            if status:
+                # The answer has begun: only a cut connection can say that it is not whole.
+                raise
+            await _send_problem(observed_send)
+        finally:
+            self._count(scope, status, perf_counter() - began, request_id)
+
+    def _count(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
+        # A handler's route, or a mount's path; the raw path is never a label.
+        route = getattr(scope.get("route"), "path", UNMATCHED)
+        method = scope["method"]
+        self.metrics.request(route, method, status, seconds)
+        self.logger.info(
+            "request",
+            request_id=request_id,
+            route=route,
+            method=method if method in METHODS else "other",
+            status=status,
+            milliseconds=round(seconds * 1000, 2),
+        )
+
+    def _log_mistake(self, error: Exception, request_id: str) -> None:
+        # The message of an exception may hold what a caller sent; its type and place do not.
+        frames = traceback.extract_tb(error.__traceback__)
+        where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-8:]))
+        self.logger.error("mistake", request_id=request_id, error=type(error).__name__, where=where)
+
+
+async def _send_problem(send: Send) -> None:
+    document = problems.document(
+        problems.INTERNAL_ERROR, "Nothing was settled. The mistake is ours and is in the log under the x-request-id."
+    )
+    headers = [(b"content-type", problems.MEDIA_TYPE.encode()), (b"content-length", str(len(document.body)).encode())]
+    await send({"type": "http.response.start", "status": document.status, "headers": headers})
+    await send({"type": "http.response.body", "body": document.body})

@@ -1,0 +1,53 @@
+"""For operations, and for whoever asks which rules are in force: health, metrics, policies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
+
+from app.api import problems
+from app.api.his import refuse
+from app.api.openapi import answers
+from app.api.policies import policies_answer, policy_answer
+from app.api.schemas import Area, Health, Policies, Policy
+
+if TYPE_CHECKING:
+    from app.api.state import Parts
+
+
+def router(parts: Parts) -> APIRouter:
+    """Make the routes of this audience."""
+    routes = APIRouter(tags=["operations"])
+
+    @routes.get("/healthz")
+    async def is_it_alive() -> Health:
+        """Say that the process lives."""
+        return Health(status="ok")
+
+    @routes.get("/readyz")
+    async def is_it_ready() -> Health:
+        """Say that bills can be settled: the policy packs are loaded."""
+        return Health(status="ready")
+
+    @routes.get("/metrics", response_class=PlainTextResponse)
+    def read_the_metrics() -> Response:
+        """Give the metrics in Prometheus's text format."""
+        return PlainTextResponse(parts.metrics.render(), media_type="text/plain; version=0.0.4")
+
+    @routes.get("/v1/policies")
+    def list_the_policies() -> Policies:
+        """List the packs that are loaded: each region, and each pooling area's overlay."""
+        return policies_answer(parts.catalogue)
+
+    @routes.get("/v1/policies/{policy_id}", responses=answers(Policy, 404, 422))
+    def read_a_policy(policy_id: str, area: Area = None) -> Response:
+        """Give one pack, each number with its source; with `area` as it counts in that pooling area."""
+        pack = parts.catalogue.by_id(policy_id, area)
+        if pack is None:
+            document = problems.document(problems.NOT_FOUND, "There is no such policy pack; /v1/policies lists them.")
+            return refuse(document, parts)
+        return Response(policy_answer(parts.catalogue, pack).model_dump_json(), media_type="application/json")
+
+    return routes

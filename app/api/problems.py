@@ -1,0 +1,85 @@
+"""Problem documents (RFC 9457): the one place that turns what went wrong into an answer, in our own words."""
+
+from __future__ import annotations
+
+import json
+from typing import Final, NamedTuple
+
+from app.settlement.refusals import Finding
+
+MEDIA_TYPE: Final = "application/problem+json"
+MAX_ERRORS: Final = 100
+
+
+class Problem(NamedTuple):
+    """A kind of problem, defined once: its stable code, HTTP status and title."""
+
+    code: str
+    status: int
+    title: str
+
+
+NOT_JSON: Final = Problem("not_json", 400, "The body is not JSON")
+NOT_FOUND: Final = Problem("not_found", 404, "There is nothing here")
+METHOD_NOT_ALLOWED: Final = Problem("method_not_allowed", 405, "The method is not allowed here")
+BODY_TIMEOUT: Final = Problem("body_timeout", 408, "The body did not arrive in time")
+BODY_TOO_LARGE: Final = Problem("body_too_large", 413, "The body is larger than 8 MiB")
+UNSUPPORTED_MEDIA_TYPE: Final = Problem("unsupported_media_type", 415, "The body must be application/json")
+INTERNAL_ERROR: Final = Problem("internal_error", 500, "The service made a mistake")
+
+ALL_PROBLEMS: Final = (
+    NOT_JSON,
+    NOT_FOUND,
+    METHOD_NOT_ALLOWED,
+    BODY_TIMEOUT,
+    BODY_TOO_LARGE,
+    UNSUPPORTED_MEDIA_TYPE,
+    INTERNAL_ERROR,
+)
+
+REFUSED_STATUS: Final = 422
+_REFUSED_TITLE: Final = "The request is refused; nothing is settled"
+
+
+class Document(NamedTuple):
+    """A rendered problem: what the client gets, and the codes that metrics count."""
+
+    status: int
+    code: str
+    body: bytes
+
+
+def refused(findings: list[Finding]) -> Document:
+    """Render the refusal of a bill: all findings at once, the first hundred; the first one's code leads."""
+    first = findings[0]
+    shown = findings[:MAX_ERRORS]
+    detail = first.detail if len(findings) == 1 else f"{first.detail} It is the first of {len(shown)} errors listed."
+    return _render(Problem(first.code, REFUSED_STATUS, _REFUSED_TITLE), detail, shown)
+
+
+def document(problem: Problem, detail: str) -> Document:
+    """Render a problem that is not about single members of a bill."""
+    return _render(problem, detail, [])
+
+
+def not_json(detail: str) -> Document:
+    """Render a body that is no JSON: one error, at the root."""
+    return _render(NOT_JSON, detail, [Finding("", NOT_JSON.code, detail)])
+
+
+def type_of(code: str) -> str:
+    """The URI that names a kind of problem."""
+    return f"urn:onestop:problem:{code}"
+
+
+def _render(problem: Problem, detail: str, findings: list[Finding]) -> Document:
+    members = {
+        "type": type_of(problem.code),
+        "title": problem.title,
+        "status": problem.status,
+        "detail": detail,
+        "code": problem.code,
+        "errors": [finding._asdict() for finding in findings],
+    }
+    body = json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
+    return Document(problem.status, problem.code, body)

@@ -1,0 +1,205 @@
+"""The answers as the OpenAPI document has them. Their bytes are written in `wire`; a test holds the two together."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal, get_args
+
+from fastapi import Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.settlement.result import RatioFrom, Reason, StageName
+from app.settlement.year import YearToDate as YearFields
+
+Money = Annotated[str, Field(pattern=r"^-?[0-9]+\.[0-9]{2}$", examples=["1234.56"])]
+Share = Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]{4}$", examples=["0.9500"])]
+Area = Annotated[str | None, Query(pattern="^[0-9]{6}$", description="A pooling area's code, such as 451000.")]
+
+
+class Strict(BaseModel):
+    """All members are known."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Error(Strict):
+    """One thing wrong, at one place."""
+
+    pointer: str = Field(description="Where, as an RFC 6901 pointer into the request; empty for the whole of it.")
+    code: str
+    detail: str
+
+
+class Problem(Strict):
+    """What went wrong (RFC 9457). Never repeats a name or an id number."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str = Field(description="Stable; for a refused bill that of the first error.")
+    errors: list[Error] = Field(description="All of a bill's errors at once, the first hundred.")
+
+
+class PolicyReference(Strict):
+    """Which pack settled the bill."""
+
+    id: str
+    area: str
+    hash: str
+
+
+class Costs(Strict):
+    """The bill's total and its parts: total = full_self_pay + over_ceiling + first_self_pay + eligible."""
+
+    total: Money
+    full_self_pay: Money
+    over_ceiling: Money
+    first_self_pay: Money
+    eligible: Money
+
+
+class Deductible(Strict):
+    """What the patient bears before the fund pays, and how much of it was waived."""
+
+    amount: Money
+    waived: Money
+
+
+class Payers(Strict):
+    """Who pays what; the sum is the total."""
+
+    basic_insurance: Money
+    critical_illness: Money
+    medical_assistance: Money
+    emergency_aid: Money
+    second_reimbursement: Money
+    backstop: Money
+    local_subsidy: Money
+    patient: Money
+
+
+class CatalogueDrugRatio(Strict):
+    """The share of drugs within the catalogue, in-county inpatients among the registered poor."""
+
+    ratio: Share
+    threshold: Share
+    met: bool
+
+
+class YearToDate(Strict):
+    """The person's insurance year after this bill."""
+
+    total_cost: Money
+    basic_paid: Money
+    critical_illness_base: Money
+    critical_illness_paid: Money
+    medical_assistance_base: Money
+    medical_assistance_paid: Money
+    second_reimbursement_paid: Money
+    covered: Money
+    backstop_base: Money
+    backstop_covered: Money
+    backstop_paid: Money
+    local_subsidy_paid: Money
+
+
+assert tuple(YearToDate.model_fields) == YearFields._fields, "the document and the calculation name the same sums"
+
+
+class Text(Strict):
+    """One sentence with the stage's own numbers."""
+
+    zh_cn: str = Field(alias="zh-CN")
+    en: str
+
+
+class Stage(Strict):
+    """One stage: what it looked at, what it paid and why."""
+
+    stage: Literal[get_args(StageName)]  # type: ignore[valid-type]  # the calculation's own list
+    applied: bool
+    reason: Literal[tuple(reason.value for reason in Reason)]  # type: ignore[valid-type]  # the same
+    inputs: dict[str, str | None]
+    rate: Share | None
+    amount: Money
+    source: dict[str, str] | None
+    text: Text
+
+
+class LineScope(Strict):
+    """What one line contributes, in the request's order."""
+
+    line_no: int
+    full_self_pay: Money
+    over_ceiling: Money
+    first_self_pay: Money
+    eligible: Money
+    self_pay_ratio: Share | None
+    ratio_from: Literal[get_args(RatioFrom)] | None  # type: ignore[valid-type]  # the calculation's own list
+
+
+class Settlement(Strict):
+    """The settled bill, with every reason."""
+
+    settlement_id: str | None
+    status: Literal["preview", "settled"]
+    bill_id: str
+    facility_code: str
+    settled_at: str | None
+    policy: PolicyReference
+    insurance_year: int
+    year_to_date_source: Literal["ledger", "request"]
+    costs: Costs
+    deductible: Deductible
+    payers: Payers
+    actual_reimbursement_ratio: Share
+    deposit_required: bool
+    amount_due: Money
+    refund_due: Money
+    catalogue_drug_ratio: CatalogueDrugRatio | None
+    year_to_date: YearToDate
+    stages: list[Stage] = Field(min_length=8, max_length=8)
+    lines: list[LineScope]
+    explanation_version: int
+
+
+class Health(Strict):
+    """One word."""
+
+    status: str
+
+
+class PolicySummary(Strict):
+    """One pack."""
+
+    id: str
+    area: str
+    title: dict[str, str]
+    scheme: str
+    effective_from: date
+    effective_to: date | None
+    hash: str
+
+
+class Policies(Strict):
+    """The packs that are loaded."""
+
+    items: list[PolicySummary]
+    next_cursor: str | None
+
+
+class PolicyNumber(Strict):
+    """One value of a pack and where it comes from: the law's document and clause, or in words who sets it."""
+
+    path: str
+    value: str | None
+    unit: str | None
+    source: dict[str, str]
+    from_overlay: bool
+
+
+class Policy(PolicySummary):
+    """One pack with all its values."""
+
+    numbers: list[PolicyNumber]

@@ -1,0 +1,152 @@
+"""Bytes to requests and settlements to bytes: strict in, canonical out."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+import msgspec
+
+from app.api import strict_json
+from app.api.fast_reader import read_valid
+from app.api.forms import MAX_FINDINGS
+from app.api.request_form import REQUEST, Request, request_of
+from app.settlement import refusals
+from app.settlement.explain import explain
+from app.settlement.money import money_text, rate_text
+
+if TYPE_CHECKING:
+    from app.settlement.pack import Source
+    from app.settlement.result import Costs, LineScope, Payers, Settlement, StageResult
+    from app.settlement.year import YearToDate
+
+MAX_BODY: Final = 8 * 1024 * 1024
+EXPLANATION_VERSION: Final = 1
+
+
+class Malformed(NamedTuple):
+    """The request has a wrong form somewhere: all findings of the first step that found any, in order."""
+
+    findings: list[refusals.Finding]
+
+
+def read_request(body: bytes) -> Request | Malformed:
+    """Read a settlement request exactly as written (api.md, "Forms"); `strict_json.NotJson` where it is not JSON."""
+    return read_valid(body) or read_exactly(body)
+
+
+def read_exactly(body: bytes) -> Request | Malformed:
+    """Read a request member by member, with everything that is wrong in it."""
+    value = strict_json.parse(body)
+    if type(value) is dict:
+        lines = value.get("lines")
+        if type(lines) is list and len(lines) > refusals.MAX_LINES:
+            return Malformed([refusals.TOO_MANY_LINES.at("lines")])
+    findings = []
+    for finding in REQUEST.findings(value, ""):
+        findings.append(finding)
+        if len(findings) == MAX_FINDINGS:
+            break
+    return Malformed(findings) if findings else request_of(REQUEST.read(value))
+
+
+class Envelope(NamedTuple):
+    """What the calculation does not know of its settlement: the record's id and time, and where the year came from."""
+
+    year_to_date_source: Literal["ledger", "request"]
+    settlement_id: str | None = None
+    settled_at: str | None = None
+    status: Literal["preview", "settled"] = "preview"
+
+
+def write_settlement(settlement: Settlement, envelope: Envelope) -> bytes:
+    """Write the answer of api.md in its order: the same settlement gives the same bytes, on every machine."""
+    pack, costs, payers = settlement.pack, settlement.costs, settlement.payers
+    drugs = settlement.catalogue_drug_ratio
+    drug_ratio = "null"
+    if drugs is not None:
+        drug_ratio = (
+            f'{{"ratio":"{rate_text(drugs.ratio)}","threshold":"{rate_text(drugs.threshold)}",'
+            f'"met":{_boolean(drugs.met)}}}'
+        )
+    return (
+        f'{{"settlement_id":{_string(envelope.settlement_id)},"status":"{envelope.status}",'
+        f'"bill_id":{_string(settlement.bill_id)},"facility_code":{_string(settlement.facility_code)},'
+        f'"settled_at":{_string(envelope.settled_at)},'
+        f'"policy":{{"id":{_string(pack.id)},"area":"{pack.area}","hash":"{pack.hash}"}},'
+        f'"insurance_year":{settlement.insurance_year},'
+        f'"year_to_date_source":"{envelope.year_to_date_source}",'
+        f'"costs":{_money_members(costs)},'
+        f'"deductible":{{"amount":"{money_text(settlement.deductible)}",'
+        f'"waived":"{money_text(settlement.deductible_waived)}"}},'
+        f'"payers":{_money_members(payers)},'
+        f'"actual_reimbursement_ratio":"{rate_text(settlement.actual_reimbursement_ratio)}",'
+        f'"deposit_required":{_boolean(settlement.deposit_required)},'
+        f'"amount_due":"{money_text(settlement.amount_due)}","refund_due":"{money_text(settlement.refund_due)}",'
+        f'"catalogue_drug_ratio":{drug_ratio},'
+        f'"year_to_date":{_money_members(settlement.year_to_date)},'
+        f'"stages":[{",".join([_stage(stage) for stage in settlement.stages])}],'
+        f'"lines":[{_lines(settlement.lines)}],'
+        f'"explanation_version":{EXPLANATION_VERSION}}}'
+    ).encode()
+
+
+def _boolean(value: bool) -> str:  # noqa: FBT001 # it is the one thing this writes
+    return "true" if value else "false"
+
+
+def _string(text: str | None) -> str:
+    return msgspec.json.encode(text).decode()
+
+
+def _money_members(amounts: Costs | Payers | YearToDate) -> str:
+    members = [f'"{name}":"{money_text(amount)}"' for name, amount in zip(amounts._fields, amounts, strict=True)]
+    return "{" + ",".join(members) + "}"
+
+
+def _stage(result: StageResult) -> str:
+    inputs = [
+        f'"{name}":null' if amount is None else f'"{name}":"{money_text(amount)}"'
+        for name, amount in result.inputs.items()
+    ]
+    inputs += [f'"{name}":"{rate_text(rate)}"' for name, rate in result.rates.items()]
+    rate = "null" if result.rate is None else f'"{rate_text(result.rate)}"'
+    text = explain(result)
+    # Our own sentences hold no character that JSON escapes; the packs' words may.
+    return (
+        f'{{"stage":"{result.stage}","applied":{_boolean(result.applied)},"reason":"{result.reason}",'
+        f'"inputs":{{{",".join(inputs)}}},"rate":{rate},"amount":"{money_text(result.amount)}",'
+        f'"source":{_source(result.source)},"text":{{"zh-CN":"{text.zh}","en":"{text.en}"}}}}'
+    )
+
+
+@lru_cache(maxsize=1024)
+def _source(source: Source | None) -> str:
+    if source is None:
+        return "null"
+    return msgspec.json.encode(source_members(source)).decode()
+
+
+def source_members(source: Source) -> dict[str, str]:
+    """A source as packs and answers show it: `{document, clause}` or `{assumed}`."""
+    return {name: value for name, value in source._asdict().items() if value is not None}
+
+
+def _lines(lines: list[LineScope]) -> str:
+    # A bill has up to five thousand of these, most of class A and wholly eligible.
+    written: list[str] = []
+    add = written.append
+    for line_no, full_self_pay, over_ceiling, first_self_pay, eligible, ratio, ratio_from in lines:
+        if ratio is not None:
+            add(
+                f'{{"line_no":{line_no},"full_self_pay":"0.00","over_ceiling":"{money_text(over_ceiling)}",'
+                f'"first_self_pay":"{money_text(first_self_pay)}","eligible":"{money_text(eligible)}",'
+                f'"self_pay_ratio":"{rate_text(ratio)}","ratio_from":"{ratio_from}"}}'
+            )
+        else:
+            add(
+                f'{{"line_no":{line_no},"full_self_pay":"{money_text(full_self_pay) if full_self_pay else "0.00"}",'
+                f'"over_ceiling":"{money_text(over_ceiling) if over_ceiling else "0.00"}","first_self_pay":"0.00",'
+                f'"eligible":"{money_text(eligible)}","self_pay_ratio":null,"ratio_from":null}}'
+            )
+    return ",".join(written)

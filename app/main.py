@@ -1,0 +1,94 @@
+"""The HTTP door: puts the parts of the service together."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import fastapi_offline
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from app.api import his, ops, problems
+from app.api.guards import Observed
+from app.api.openapi import openapi_document
+from app.api.state import Parts
+from app.observe.logs import logger_for
+from app.observe.metrics import Metrics
+from app.policies.catalogue import load_shipped
+from app.settings import Settings, read_settings
+from app.settlement.refusals import FIELD_INVALID
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """Put one application together; a second call gives a second one that shares nothing with the first."""
+    catalogue = load_shipped(settings.packs_dir)
+    parts = Parts(catalogue, Metrics(len(catalogue.packs)), logger_for(settings.log_format))
+    app = FastAPI(
+        title="onestop",
+        version=version("onestop-settlement"),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.include_router(his.router(parts))
+    app.include_router(ops.router(parts))
+    _answer_problems(app, parts)
+    _serve_documentation(app)
+    return Observed(app, parts.metrics, parts.logger)
+
+
+def app_from_environment() -> ASGIApp:
+    """Make the application as a worker process does: with the settings of its environment."""
+    return create_app(read_settings())
+
+
+def _answer_problems(app: FastAPI, parts: Parts) -> None:
+    def not_served(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException), "registered for these alone"
+        if error.status_code == problems.METHOD_NOT_ALLOWED.status:
+            document = problems.document(problems.METHOD_NOT_ALLOWED, "This path has other methods.")
+        else:
+            document = problems.document(problems.NOT_FOUND, "There is nothing under this path.")
+        response = his.refuse(document, parts)
+        response.headers.update(error.headers or {})
+        return response
+
+    def parameter_invalid(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError), "registered for these alone"
+        # Only names of our own parameters: an unknown one is not looked at, and no value is repeated.
+        findings = [FIELD_INVALID.at(*each["loc"][1:]) for each in error.errors()]
+        return his.refuse(problems.refused(findings), parts)
+
+    app.add_exception_handler(HTTPException, not_served)
+    app.add_exception_handler(RequestValidationError, parameter_invalid)
+
+
+def _serve_documentation(app: FastAPI) -> None:
+    """Serve the interactive page with assets from a package: a hospital's server room has no internet."""
+    assets = Path(fastapi_offline.__file__).parent / "static"
+    app.mount("/docs/assets", StaticFiles(directory=assets), name="assets")
+
+    @cache
+    def document() -> dict[str, Any]:
+        return openapi_document(app, load_shipped())
+
+    app.openapi = document  # type: ignore[method-assign]  # FastAPI's own way to extend the document
+
+    @app.get("/docs", include_in_schema=False)
+    def interactive_documentation() -> Response:
+        return get_swagger_ui_html(
+            openapi_url=str(app.openapi_url),
+            title="onestop",
+            swagger_js_url="/docs/assets/swagger-ui-bundle.js",
+            swagger_css_url="/docs/assets/swagger-ui.css",
+            swagger_favicon_url="/docs/assets/favicon.png",
+        )

@@ -1,0 +1,1 @@
+"""What operations people see: metrics and logs, with fixed labels and fields and nothing personal."""

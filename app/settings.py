@@ -1,0 +1,56 @@
+"""The settings: environment variables and a `.env` file, read once and handed in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, cast, get_args
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX: Final = "ONESTOP_"
+
+LogFormat = Literal["console", "json"]
+
+
+class SettingsError(Exception):
+    """A setting has a value that cannot be meant. Says in one line what to write instead."""
+
+
+class Settings(NamedTuple):
+    """What can be set. `packs_dir` is added to the packs that ship."""
+
+    packs_dir: Path | None = None
+    log_format: LogFormat = "console"
+
+
+def read_settings(environment: Mapping[str, str] | None = None, dotenv: Path = Path(".env")) -> Settings:
+    """Read the settings: the environment goes before the `.env` file, an empty value counts as not set."""
+    values = _dotenv(dotenv) | {key: value for key, value in (environment or os.environ).items() if value}
+    packs_dir = values.get("ONESTOP_PACKS_DIR")
+    log_format = values.get("ONESTOP_LOG_FORMAT", "console")
+    if log_format not in get_args(LogFormat):
+        raise SettingsError(f"ONESTOP_LOG_FORMAT: expected one of {', '.join(get_args(LogFormat))}")
+    if packs_dir and not Path(packs_dir).is_dir():
+        raise SettingsError("ONESTOP_PACKS_DIR: expected a folder that exists")
+    return Settings(Path(packs_dir) if packs_dir else None, cast("LogFormat", log_format))
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    values = {}
+    for number, raw in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        line = raw.strip()
+        if not line or line.startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        if not equals:
+            raise SettingsError(f"{path.name}, line {number}: expected NAME=value")
+        value = value.strip()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+            value = value[1:-1]
+        if value:
+            values[name.strip()] = value
+    return values

@@ -1,0 +1,199 @@
+"""Every refusal of settlement.md §3: its code, its words, its check, in the four steps in which they are looked for.
+
+Step 1 (the forms) belongs to whoever reads a request; a `Bill` that exists has the right form.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from app.settlement.bill import DRUGS, Bill, Line
+from app.settlement.money import WHOLE, ZERO, cost
+from app.settlement.year import YearToDate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from app.settlement.pack import Pack
+    from app.settlement.result import Costs
+
+MAX_LINES: Final = 5_000
+# 100,000,000.00 in the units of each field.
+MAX_FEN: Final = 10_000_000_000
+MAX_QUANTITY: Final = 1_000_000_000_000
+MAX_PRICE: Final = 100_000_000_000_000
+
+# Quantity × price is in units of 10^-8 fen; within one and a half fen of the amount it rounds to within one.
+_FEN: Final = 100_000_000
+_NEARLY: Final = 3 * _FEN // 2
+# Below every limit above, and a power of two: the bits of several numbers together are below it only if each is.
+_SMALL: Final = 2**33
+
+
+class Finding(NamedTuple):
+    """One thing wrong with a request: where (RFC 6901), a stable code, and our own words, never the caller's."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class Refusal(NamedTuple):
+    """A kind of refusal, defined once."""
+
+    code: str
+    detail: str
+
+    def at(self, *path: str | int, detail: str | None = None) -> Finding:
+        """Find it at a place, given by the member names and indexes that lead there."""
+        return Finding("".join([f"/{step}" for step in path]), self.code, detail or self.detail)
+
+
+TOO_MANY_LINES: Final = Refusal("too_many_lines", f"A bill has at most {MAX_LINES:,} lines.")
+FIELD_INVALID: Final = Refusal("field_invalid", "The member has the wrong form.")
+AMOUNT_OUT_OF_RANGE: Final = Refusal("amount_out_of_range", "The value is above 100,000,000.00 in absolute value.")
+FACILITY_NOT_DESIGNATED: Final = Refusal("facility_not_designated", "Only a designated facility can settle.")
+DATES_INVALID: Final = Refusal("dates_invalid", "The discharge is before the admission.")
+NO_POLICY_IN_FORCE: Final = Refusal(
+    "no_policy_in_force", "No policy pack of the patient's pooling area is in force on the day of discharge."
+)
+WORK_INJURY_LIABILITY: Final = Refusal(
+    "work_injury_liability", "Work-injury insurance is liable (工伤保险), not basic medical insurance."
+)
+THIRD_PARTY_LIABILITY: Final = Refusal("third_party_liability", "A third party is liable, not basic medical insurance.")
+LINE_NO_DUPLICATE: Final = Refusal("line_no_duplicate", "An earlier line has the same line_no.")
+LINE_INVALID: Final = "line_invalid"
+QUANTITY_ZERO: Final = Refusal(LINE_INVALID, "The quantity is 0.")
+PRICE_NEGATIVE: Final = Refusal(LINE_INVALID, "The price is negative.")
+SIGNS_DIFFER: Final = Refusal(LINE_INVALID, "The quantity and the amount differ in sign.")
+LINE_AMOUNT_MISMATCH: Final = Refusal(
+    "line_amount_mismatch", "The amount differs from round(quantity × unit_price) by more than 0.01."
+)
+SELF_PAY_RATIO_INVALID: Final = Refusal(
+    "self_pay_ratio_invalid", "A self_pay_ratio is for class B lines alone, from 0 to 1."
+)
+ESSENTIAL_MEDICINE_INVALID: Final = Refusal(
+    "essential_medicine_invalid", "An essential medicine is a drug or herbal drug of class A or B."
+)
+REFUND_EXCEEDS_CHARGE: Final = Refusal("refund_exceeds_charge", "More is refunded than was charged.")
+BILL_TOTAL_NOT_POSITIVE: Final = Refusal("bill_total_not_positive", "The bill's total is not above 0.")
+
+CODES: Final = tuple(dict.fromkeys(value.code for value in list(globals().values()) if isinstance(value, Refusal)))
+
+
+def of_single_rules(bill: Bill, pack: Pack | None, year: YearToDate) -> Iterator[Finding]:
+    """Step 2: every rule on a single field, a line, the stay or the pack, in the order of the request's fields."""
+    if not bill.facility.designated:
+        yield FACILITY_NOT_DESIGNATED.at("facility", "designated")
+    yield from _of_stay(bill, pack)
+    yield from _of_lines(bill.lines)
+    # Negative ones are refused as a wrong form before.
+    for name, amount in zip(YearToDate._fields, year, strict=True):
+        if amount > MAX_FEN:
+            yield AMOUNT_OUT_OF_RANGE.at("year_to_date", name)
+    if bill.emergency_aid_approved > MAX_FEN:
+        yield AMOUNT_OUT_OF_RANGE.at("emergency_aid_approved")
+    if bill.prepaid > MAX_FEN:
+        yield AMOUNT_OUT_OF_RANGE.at("prepaid")
+
+
+def _of_stay(bill: Bill, pack: Pack | None) -> Iterator[Finding]:
+    encounter = bill.encounter
+    if encounter.type == "chronic_outpatient" and pack is not None and pack.chronic_outpatient is None:
+        yield NO_POLICY_IN_FORCE.at(
+            "encounter", "type", detail="The policy pack in force has no chronic outpatient care."
+        )
+    if encounter.discharged_on < encounter.admitted_on:
+        yield DATES_INVALID.at("encounter", "discharged_on")
+    if pack is None:
+        yield NO_POLICY_IN_FORCE.at("encounter", "discharged_on")
+    if encounter.cause == "work_injury":
+        yield WORK_INJURY_LIABILITY.at("encounter", "cause")
+    elif encounter.cause == "third_party":
+        yield THIRD_PARTY_LIABILITY.at("encounter", "cause")
+
+
+def _of_lines(lines: tuple[Line, ...]) -> Iterator[Finding]:
+    repeated = _repeated_line_numbers(lines)
+    # Most lines are plainly sound; rule by rule only the others are looked at. This first look may be stricter than
+    # the rules (every refund fails it), never laxer.
+    for index, line in enumerate(lines):
+        if repeated and index in repeated:
+            yield LINE_NO_DUPLICATE.at("lines", index, "line_no")
+        _, _, category, catalogue_class, quantity, unit_price, amount, ceiling_price, ratio, essential = line
+        if not (
+            quantity != 0
+            and 0 <= quantity | unit_price | amount < _SMALL
+            and -_NEARLY < quantity * unit_price - amount * _FEN < _NEARLY
+            and (ceiling_price is None or 0 <= ceiling_price < _SMALL)
+            and (ratio is None or (catalogue_class == "B" and 0 <= ratio <= WHOLE))
+            and not (essential and (catalogue_class == "C" or category not in DRUGS))
+        ):
+            yield from _of_line(index, line)
+
+
+def _repeated_line_numbers(lines: tuple[Line, ...]) -> set[int]:
+    if len({line.line_no for line in lines}) == len(lines):
+        return set()
+    seen: set[int] = set()
+    repeated: set[int] = set()
+    for index, line in enumerate(lines):
+        if line.line_no in seen:
+            repeated.add(index)
+        seen.add(line.line_no)
+    return repeated
+
+
+def _of_line(index: int, line: Line) -> Iterator[Finding]:
+    quantity, unit_price, amount = line.quantity, line.unit_price, line.amount
+    # A line without a ceiling or ratio passes their rules as one with these would.
+    ceiling_price = line.ceiling_price or 0
+    ratio_wrong = line.self_pay_ratio is not None and (
+        line.catalogue_class != "B" or not 0 <= line.self_pay_ratio <= WHOLE
+    )
+    contradictory = quantity == 0 or unit_price < 0 or quantity * amount < 0 or ceiling_price < 0
+    mismatch = not contradictory and abs(amount - cost(quantity, unit_price)) > 1
+    not_essential = line.essential_medicine and (line.catalogue_class == "C" or line.category not in DRUGS)
+    for found, refusal, field in (
+        (abs(quantity) > MAX_QUANTITY, AMOUNT_OUT_OF_RANGE, "quantity"),
+        (quantity == 0, QUANTITY_ZERO, "quantity"),
+        (abs(unit_price) > MAX_PRICE, AMOUNT_OUT_OF_RANGE, "unit_price"),
+        (unit_price < 0, PRICE_NEGATIVE, "unit_price"),
+        (abs(amount) > MAX_FEN, AMOUNT_OUT_OF_RANGE, "amount"),
+        (quantity * amount < 0, SIGNS_DIFFER, "amount"),
+        (mismatch, LINE_AMOUNT_MISMATCH, "amount"),
+        (abs(ceiling_price) > MAX_PRICE, AMOUNT_OUT_OF_RANGE, "ceiling_price"),
+        (ceiling_price < 0, PRICE_NEGATIVE, "ceiling_price"),
+        (ratio_wrong, SELF_PAY_RATIO_INVALID, "self_pay_ratio"),
+        (not_essential, ESSENTIAL_MEDICINE_INVALID, "essential_medicine"),
+    ):
+        if found:
+            yield refusal.at("lines", index, field)
+
+
+def of_sums(lines: tuple[Line, ...], costs: Costs) -> Iterator[Finding]:
+    """Step 3: the sums, per code, of the bill, then of the scope."""
+    refunds = list(_of_codes(lines))
+    yield from refunds
+    if abs(costs.total) > MAX_FEN:
+        yield AMOUNT_OUT_OF_RANGE.at("lines")
+    if costs.full_self_pay < 0 or costs.eligible < 0:
+        yield REFUND_EXCEEDS_CHARGE.at("lines")
+    elif costs.total <= 0 and not refunds:
+        yield BILL_TOTAL_NOT_POSITIVE.at("lines")
+
+
+def _of_codes(lines: tuple[Line, ...]) -> Iterator[Finding]:
+    first_refund: dict[str, int] = {}
+    for index, line in enumerate(lines):
+        if line.amount < 0:
+            first_refund.setdefault(line.code, index)
+    if not first_refund:
+        return
+    net = dict.fromkeys(first_refund, ZERO)
+    for line in lines:
+        if line.code in net:
+            net[line.code] += line.amount
+    for code, index in first_refund.items():
+        if net[code] < 0:
+            yield REFUND_EXCEEDS_CHARGE.at("lines", index, "amount")

@@ -1,0 +1,25 @@
+"""§5.5: emergency aid (疾病应急救助)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.settlement.money import Fen
+from app.settlement.result import Reason, StageName, StageResult
+
+STAGE: Final[StageName] = "emergency_aid"
+
+
+def emergency_aid(approved: Fen, burden: Fen) -> StageResult:
+    """Pay what the aid agency has approved for this stay, as far as a burden is left (桂人社发〔2017〕74号 二(二)6).
+
+    The amount comes with the bill and not from the pack, so the stage has no source of its own.
+    """
+    if approved == 0:
+        reason = Reason.NONE_APPROVED
+    elif burden == 0:
+        reason = Reason.NOTHING_LEFT
+    else:
+        reason = Reason.APPLIED
+    inputs = {"approved": approved, "burden": burden}
+    return StageResult(STAGE, reason, min(approved, burden), None, None, inputs, {})
