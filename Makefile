@@ -39,6 +39,8 @@ openapi: setup ## write openapi/openapi.json from the code
 mutate: setup ## change the pure core in every small way and count the changes that no test notices
 	$(BIN)/mutmut run
 	$(BIN)/mutmut results
+	$(BIN)/mutmut export-cicd-stats
+	$(BIN)/python -m tools.mutation_score
 
 lock: setup ## write requirements/*.lock from pyproject.toml (UPGRADE=1 takes the newest releases)
 	$(LOCK) --output-file requirements/runtime.lock

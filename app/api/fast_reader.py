@@ -6,7 +6,8 @@ It never accepts what the exact reader would refuse, and never reads another val
 from __future__ import annotations
 
 import re
-from functools import partial
+from itertools import repeat
+from operator import is_
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
@@ -25,7 +26,7 @@ from app.api.forms import (
     WrongForm,
 )
 from app.api.request_form import AREA, COUNT, DAY, LINE, MONEY, PRICE, QUANTITY, RATIO, REQUEST, SUM, Request
-from app.settlement.bill import Bill, Encounter, Facility, Line, Patient
+from app.settlement.bill import Bill, Encounter, Facility, LineValues, Patient
 from app.settlement.year import YearToDate
 
 if TYPE_CHECKING:
@@ -82,11 +83,11 @@ def _wire_type(member: Member) -> Any:
 _PLAIN_TYPES: Final[dict[type, Any]] = {
     AreaForm: str, DateForm: str, BooleanForm: bool, CountForm: int, NumberForm: str | int,
 }  # fmt: skip # one table
+_LINE_STRUCT: Final = _struct(LINE)
 _DECODER: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(_struct(REQUEST))
-_new_line: Final = partial(tuple.__new__, Line)
 
 
-def _each_member_once(request: Any, columns: dict[str, list[Any]], body: bytes) -> bool:
+def _each_member_once(request: Any, columns: dict[str, tuple[Any, ...]], body: bytes) -> bool:
     """Whether no member is repeated, of which the decoder would keep the last without a word.
 
     Every member has its colon: as many colons as members (and as strings hold) leave none for a repeated one.
@@ -95,7 +96,7 @@ def _each_member_once(request: Any, columns: dict[str, list[Any]], body: bytes) 
     if request.year_to_date is not _UNSET:
         objects.append(request.year_to_date)
     members = sum([_count(item) for item in objects])
-    members += sum([len(column) - column.count(_UNSET) for column in columns.values()])
+    members += len(request.lines) * len(LINE.members) - sum([_unset(columns[name]) for name in _OPTIONAL])
     colons = body.count(b":")
     if colons == members:
         return True
@@ -103,19 +104,19 @@ def _each_member_once(request: Any, columns: dict[str, list[Any]], body: bytes) 
 
 
 def _count(item: Any) -> int:
-    values = [getattr(item, name) for name in item.__struct_fields__]
-    return len(values) - values.count(_UNSET)
+    values = msgspec.structs.astuple(item)
+    return len(values) - _unset(values)
+
+
+_OPTIONAL: Final = [member.name for member in LINE.members if not member.required]
 
 
 def _strings(objects: Iterable[Any]) -> Iterable[str]:
     for item in objects:
-        for name in item.__struct_fields__:
-            value = getattr(item, name)
-            if type(value) is str:
-                yield value
+        yield from (value for value in msgspec.structs.astuple(item) if type(value) is str)
 
 
-def _request(values: Any, columns: dict[str, list[Any]]) -> Request:
+def _request(values: Any, columns: dict[str, tuple[Any, ...]]) -> Request:
     bill = Bill(
         values.bill_id,
         _facility(values.facility),
@@ -165,16 +166,22 @@ def _year(values: Any) -> YearToDate | None:
     return YearToDate(*[_or(getattr(values, name), 0, SUM.read_plain) for name in YearToDate._fields])
 
 
-def _columns(lines: list[Any]) -> dict[str, list[Any]]:
+def _columns(lines: list[Any]) -> dict[str, tuple[Any, ...]]:
     """Turn the lines into columns: that is where the time of a large bill goes."""
-    return {name: [getattr(line, name) for line in lines] for name in _NAMES_OF_LINE}
+    rows = map(msgspec.structs.astuple, lines)
+    return dict(zip(_FIELDS_OF_LINE, zip(*rows, strict=True), strict=True)) if lines else _NO_COLUMNS
 
 
-_NAMES_OF_LINE: Final = [member.name for member in LINE.members]
-_ABSENT: Final = (None, _UNSET)
+_FIELDS_OF_LINE: Final = _LINE_STRUCT.__struct_fields__
+_NO_COLUMNS: Final[dict[str, tuple[Any, ...]]] = dict.fromkeys(_FIELDS_OF_LINE, ())
 
 
-def _lines(columns: dict[str, list[Any]]) -> tuple[Line, ...]:
+def _unset(column: tuple[Any, ...]) -> int:
+    # By identity alone: comparing every value with the marker would cost more than reading it.
+    return sum(map(is_, column, repeat(_UNSET)))
+
+
+def _lines(columns: dict[str, tuple[Any, ...]]) -> tuple[LineValues, ...]:
     numbers = columns["line_no"]
     if numbers:
         COUNT.check(min(numbers))
@@ -188,8 +195,8 @@ def _lines(columns: dict[str, list[Any]]) -> tuple[Line, ...]:
         map(QUANTITY.read_plain, columns["quantity"]),
         map(price, columns["unit_price"]),
         map(MONEY.read_plain, columns["amount"]),
-        [None if value in _ABSENT else price(value) for value in columns["ceiling_price"]],
-        [None if value in _ABSENT else ratio(value) for value in columns["self_pay_ratio"]],
+        [None if value is None or value is _UNSET else price(value) for value in columns["ceiling_price"]],
+        [None if value is None or value is _UNSET else ratio(value) for value in columns["self_pay_ratio"]],
         [value is True for value in columns["essential_medicine"]],
     )
-    return tuple(map(_new_line, zip(*values, strict=True)))
+    return tuple(zip(*values, strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -117,9 +117,9 @@ class Text(Strict):
 class Stage(Strict):
     """One stage: what it looked at, what it paid and why."""
 
-    stage: Literal[get_args(StageName)]  # type: ignore[valid-type]  # the calculation's own list
+    stage: StageName
     applied: bool
-    reason: Literal[tuple(reason.value for reason in Reason)]  # type: ignore[valid-type]  # the same
+    reason: Reason
     inputs: dict[str, str | None]
     rate: Share | None
     amount: Money
@@ -136,7 +136,7 @@ class LineScope(Strict):
     first_self_pay: Money
     eligible: Money
     self_pay_ratio: Share | None
-    ratio_from: Literal[get_args(RatioFrom)] | None  # type: ignore[valid-type]  # the calculation's own list
+    ratio_from: RatioFrom | None
 
 
 class Settlement(Strict):

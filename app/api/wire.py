@@ -66,8 +66,7 @@ def write_settlement(settlement: Settlement, envelope: Envelope) -> bytes:
     drug_ratio = "null"
     if drugs is not None:
         drug_ratio = (
-            f'{{"ratio":"{rate_text(drugs.ratio)}","threshold":"{rate_text(drugs.threshold)}",'
-            f'"met":{_boolean(drugs.met)}}}'
+            f'{{"ratio":"{_rate(drugs.ratio)}","threshold":"{_rate(drugs.threshold)}","met":{_boolean(drugs.met)}}}'
         )
     return (
         f'{{"settlement_id":{_string(envelope.settlement_id)},"status":"{envelope.status}",'
@@ -77,12 +76,12 @@ def write_settlement(settlement: Settlement, envelope: Envelope) -> bytes:
         f'"insurance_year":{settlement.insurance_year},'
         f'"year_to_date_source":"{envelope.year_to_date_source}",'
         f'"costs":{_money_members(costs)},'
-        f'"deductible":{{"amount":"{money_text(settlement.deductible)}",'
-        f'"waived":"{money_text(settlement.deductible_waived)}"}},'
+        f'"deductible":{{"amount":"{_money(settlement.deductible)}",'
+        f'"waived":"{_money(settlement.deductible_waived)}"}},'
         f'"payers":{_money_members(payers)},'
-        f'"actual_reimbursement_ratio":"{rate_text(settlement.actual_reimbursement_ratio)}",'
+        f'"actual_reimbursement_ratio":"{_rate(settlement.actual_reimbursement_ratio)}",'
         f'"deposit_required":{_boolean(settlement.deposit_required)},'
-        f'"amount_due":"{money_text(settlement.amount_due)}","refund_due":"{money_text(settlement.refund_due)}",'
+        f'"amount_due":"{_money(settlement.amount_due)}","refund_due":"{_money(settlement.refund_due)}",'
         f'"catalogue_drug_ratio":{drug_ratio},'
         f'"year_to_date":{_money_members(settlement.year_to_date)},'
         f'"stages":[{",".join([_stage(stage) for stage in settlement.stages])}],'
@@ -99,23 +98,27 @@ def _string(text: str | None) -> str:
     return msgspec.json.encode(text).decode()
 
 
+# The same amounts come again and again: zeros, caps, thresholds, a hospital's prices.
+_money = lru_cache(maxsize=16_384)(money_text)
+_rate = lru_cache(maxsize=1024)(rate_text)
+
+
 def _money_members(amounts: Costs | Payers | YearToDate) -> str:
-    members = [f'"{name}":"{money_text(amount)}"' for name, amount in zip(amounts._fields, amounts, strict=True)]
+    members = [f'"{name}":"{_money(amount)}"' for name, amount in zip(amounts._fields, amounts, strict=True)]
     return "{" + ",".join(members) + "}"
 
 
 def _stage(result: StageResult) -> str:
     inputs = [
-        f'"{name}":null' if amount is None else f'"{name}":"{money_text(amount)}"'
-        for name, amount in result.inputs.items()
+        f'"{name}":null' if amount is None else f'"{name}":"{_money(amount)}"' for name, amount in result.inputs.items()
     ]
-    inputs += [f'"{name}":"{rate_text(rate)}"' for name, rate in result.rates.items()]
-    rate = "null" if result.rate is None else f'"{rate_text(result.rate)}"'
+    inputs += [f'"{name}":"{_rate(rate)}"' for name, rate in result.rates.items()]
+    rate = "null" if result.rate is None else f'"{_rate(result.rate)}"'
     text = explain(result)
     # Our own sentences hold no character that JSON escapes; the packs' words may.
     return (
         f'{{"stage":"{result.stage}","applied":{_boolean(result.applied)},"reason":"{result.reason}",'
-        f'"inputs":{{{",".join(inputs)}}},"rate":{rate},"amount":"{money_text(result.amount)}",'
+        f'"inputs":{{{",".join(inputs)}}},"rate":{rate},"amount":"{_money(result.amount)}",'
         f'"source":{_source(result.source)},"text":{{"zh-CN":"{text.zh}","en":"{text.en}"}}}}'
     )
 
@@ -139,14 +142,19 @@ def _lines(lines: list[LineScope]) -> str:
     for line_no, full_self_pay, over_ceiling, first_self_pay, eligible, ratio, ratio_from in lines:
         if ratio is not None:
             add(
-                f'{{"line_no":{line_no},"full_self_pay":"0.00","over_ceiling":"{money_text(over_ceiling)}",'
-                f'"first_self_pay":"{money_text(first_self_pay)}","eligible":"{money_text(eligible)}",'
-                f'"self_pay_ratio":"{rate_text(ratio)}","ratio_from":"{ratio_from}"}}'
+                f'{{"line_no":{line_no},"full_self_pay":"0.00","over_ceiling":"{_money(over_ceiling)}",'
+                f'"first_self_pay":"{_money(first_self_pay)}","eligible":"{_money(eligible)}",'
+                f'"self_pay_ratio":"{_rate(ratio)}","ratio_from":"{ratio_from}"}}'
+            )
+        elif full_self_pay or over_ceiling:
+            add(
+                f'{{"line_no":{line_no},"full_self_pay":"{_money(full_self_pay)}",'
+                f'"over_ceiling":"{_money(over_ceiling)}","first_self_pay":"0.00",'
+                f'"eligible":"{_money(eligible)}","self_pay_ratio":null,"ratio_from":null}}'
             )
         else:
             add(
-                f'{{"line_no":{line_no},"full_self_pay":"{money_text(full_self_pay) if full_self_pay else "0.00"}",'
-                f'"over_ceiling":"{money_text(over_ceiling) if over_ceiling else "0.00"}","first_self_pay":"0.00",'
-                f'"eligible":"{money_text(eligible)}","self_pay_ratio":null,"ratio_from":null}}'
+                f'{{"line_no":{line_no},"full_self_pay":"0.00","over_ceiling":"0.00","first_self_pay":"0.00",'
+                f'"eligible":"{_money(eligible)}","self_pay_ratio":null,"ratio_from":null}}'
             )
     return ",".join(written)

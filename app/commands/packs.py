@@ -78,6 +78,9 @@ def _loaded(folder: Path | None, extra: Path | None) -> Catalogue:
     except PacksRefused as refused:
         for error in refused.errors:
             typer.echo(str(error), err=True)
+        if folder and any(error.path == "extends" for error in refused.errors):
+            typer.echo("A folder is checked by itself; one with overlays of the packs that ship: ", err=True, nl=False)
+            typer.echo("ONESTOP_PACKS_DIR=DIR onestop packs check", err=True)
         count = len(refused.errors)
         _fail(f"{count} {'error' if count == 1 else 'errors'}, nothing is loaded", WRONG_EXIT)
 
@@ -106,7 +109,7 @@ def _show_table(catalogue: Catalogue, pack: Pack) -> None:
         console.print(Text(f"\n{source_words(source)}{overlay}", style=style))
         for number in numbers:
             path = f"{'+' if number.from_overlay else ' '} {number.path}"
-            _line(console, f"{path} {_value(number):>{min(console.width, _MOST_WIDTH) - len(path) - 1}}")
+            _line(console, f"{path} {_value(number).rjust(min(console.width, _MOST_WIDTH) - len(path) - 1)}")
     if any(number.from_overlay for number in values):
         _line(console, "\n+ given by the overlay of the pooling area; all else by the region's pack")
 

@@ -23,8 +23,9 @@ SECOND_REIMBURSEMENT_AT_MOST: Final = Rate(4_000)
 _PLAIN: Final = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _AREA: Final = re.compile(r"[0-9]{6}", re.ASCII)
-_WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", re.ASCII)
-_ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}@[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+# A name becomes a part of the id, and the id a part of an address.
+_NAME: Final = re.compile(r"[^\s@/?#]{1,64}")
+_ID: Final = re.compile(rf"{_NAME.pattern}@{_DAY.pattern}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ FLAG: Final = Form("true or false, without quotes", _flag)
 DAY: Final = Form("a day as YYYY-MM-DD", _day)
 AREA: Final = Form('an administrative division code, six digits in quotes, such as "450100"', _area)
 WORDS: Final = Form("words", lambda scalar: scalar.text if scalar.text.strip() else None)
-WORD: Final = _matching(_WORD, "a name of ASCII letters, digits, _ . or -, such as guangxi")
+NAME: Final = _matching(_NAME, "a name without spaces and the signs @ / ? #, such as guangxi")
 ID: Final = _matching(_ID, "a region's id, such as guangxi@2017-12-13")
 SOURCE: Final = SourceForm()
 
@@ -179,7 +180,7 @@ _BACKSTOP: Final = _block(
         "base": _choice(*get_args(BackstopBase)),
         "basis": _choice(*get_args(BackstopBasis)),
     },
-    {**_CAP, "payer": WORD},
+    {**_CAP, "payer": WORDS},
 )
 _LOCAL_SUBSIDY: Final = _block({"enabled": FLAG, "own_share": RATE, "share": RATE}, _CAP)
 _CATALOGUE_DRUG_RATIO: Final = _block({"threshold": RATE})
@@ -201,7 +202,7 @@ OPTIONAL_BLOCKS: Final[dict[str, AnyForm]] = {
 _TITLE: Final = Record({"zh-CN": WORDS, "en": WORDS}, {}, sourced=False)
 
 REGION: Final = Record(
-    {"name": WORD, "title": _TITLE, "area": AREA, "scheme": WORD, "effective_from": DAY, **BLOCKS},
+    {"name": NAME, "title": _TITLE, "area": AREA, "scheme": WORDS, "effective_from": DAY, **BLOCKS},
     {"effective_to": DAY, **OPTIONAL_BLOCKS},
     sourced=False,
 )

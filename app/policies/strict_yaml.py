@@ -1,8 +1,8 @@
 """Reads the small part of YAML that a pack may use into nodes that keep each scalar's text, style and line.
 
 YAML's own guesses are not asked for: `no`, `0200`, `1e3`, `1:30` and `1_000` stay the text that was written, and the
-form of the place decides. Works on the parser's events, so that depth, anchors and tags are judged before anything is
-built from them.
+form of the place decides. Works on the parser's events, so that depth, tags and the size of what aliases stand for are
+judged before anything is built from them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # A pack of a whole region is about 5 KB and six levels deep.
 MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 16
+# With each alias counted as all that it stands for; a pack of a whole region has about 200 values.
+MAX_VALUES: Final = 20_000
 _NULLS: Final = frozenset({"", "~", "null"})
 # The C parser is fifteen times as fast; both read the same language.
 _LOADER: Final = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -111,6 +113,8 @@ class _Reader:
     def __init__(self, file: str, text: str) -> None:
         self._file = file
         self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=_LOADER)
+        self._anchors: dict[str, tuple[Node, int]] = {}
+        self._values = 0
         self.errors: list[PackError] = []
 
     def document(self) -> Node:
@@ -128,15 +132,35 @@ class _Reader:
         line = _line(event)
         if depth > MAX_DEPTH:
             self._stop(path[:100], line, f"nested deeper than {MAX_DEPTH} levels")
+        before = self._values
+        self._count(1, line)
         if isinstance(event, yaml.AliasEvent):
-            self._error(path, line, f"found the alias *{event.anchor}, expected the value itself")
-            return Unreadable(line)
-        assert isinstance(event, yaml.NodeEvent)
-        if event.anchor is not None:
-            self._error(path, line, f"found the anchor &{event.anchor}, expected the value alone")
+            return self._alias(str(event.anchor), path, line)
         tag = getattr(event, "tag", None)
         if tag is not None:
             self._error(path, line, f"found the tag {shortened(str(tag))}, expected the value alone")
+        node = self._plain_node(event, path, depth)
+        anchor = getattr(event, "anchor", None)
+        if anchor is not None:
+            self._anchors[anchor] = (node, self._values - before)
+        return node
+
+    def _alias(self, anchor: str, path: str, line: int) -> Node:
+        """Give the very node that the anchor stands before; nothing is copied, so nothing grows."""
+        if anchor not in self._anchors:
+            self._error(path, line, f"found the alias *{anchor}, expected one of an anchor that ended before it")
+            return Unreadable(line)
+        node, values = self._anchors[anchor]
+        self._count(values, line)
+        return node
+
+    def _count(self, values: int, line: int) -> None:
+        self._values += values
+        if self._values > MAX_VALUES:
+            self._stop("", line, f"more than {MAX_VALUES} values, expected a policy pack")
+
+    def _plain_node(self, event: yaml.Event, path: str, depth: int) -> Node:
+        line = _line(event)
         if isinstance(event, yaml.MappingStartEvent):
             return self._mapping(line, path, depth)
         if isinstance(event, yaml.SequenceStartEvent):

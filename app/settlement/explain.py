@@ -25,6 +25,8 @@ class Sentence(NamedTuple):
 def explain(result: StageResult) -> Sentence:
     """Fill in the sentence of a stage's reason with its numbers."""
     template, names = _TEMPLATES[result.stage, result.reason]
+    if not names:
+        return template
     inputs, rates = result.inputs, result.rates
     numbers = {}
     for name in names:
@@ -80,144 +82,144 @@ _EXCESS_EN = (
 
 SENTENCES: Final[dict[StageName, dict[Reason, Sentence]]] = {
     "deductible": {
-        Reason.NOT_ENABLED: Sentence("没有起付线，0.00 元", "There is no deductible: 0.00 yuan."),
-        Reason.WAIVED: Sentence(
+        "not_enabled": Sentence("没有起付线，0.00 元", "There is no deductible: 0.00 yuan."),
+        "waived": Sentence(
             "建档立卡贫困人口在统筹区内住院，取消起付线 %(deductible)s 元，免除 %(waived)s 元",
             "The deductible of %(deductible)s yuan is waived for a registered-poor patient in the area: %(waived)s "
             "yuan is taken off.",
         ),
-        Reason.APPLIED: Sentence(
+        "applied": Sentence(
             "起付线 %(deductible)s 元，范围内费用 %(eligible)s 元，患者先承担 %(amount)s 元",
             "The deductible is %(deductible)s yuan, the eligible cost %(eligible)s: the patient first bears %(amount)s "
             "yuan.",
         ),
-        Reason.NOTHING_LEFT: Sentence(
+        "nothing_left": Sentence(
             "没有范围内费用，起付线 %(deductible)s 元不计",
             "There is no eligible cost for the deductible of %(deductible)s yuan to count against.",
         ),
     },
     "basic_insurance": {
-        Reason.REFERRAL_NOT_COMPLIANT: Sentence(
+        "referral_not_compliant": Sentence(
             "未按规定转诊，报销比例为 %(rate)s，统筹基金不予支付",
             "The referral rules were bypassed and the rate is %(rate)s: the pooled fund pays nothing.",
         ),
-        Reason.OUT_OF_AREA: Sentence(
+        "out_of_area": Sentence(
             "统筹区外就医，报销比例为 %(rate)s，统筹基金不予支付",
             "The stay is out of area and the rate is %(rate)s: the pooled fund pays nothing.",
         ),
-        Reason.NOTHING_LEFT: Sentence(
+        "nothing_left": Sentence(
             _BASIC_ZH + "%(amount)s 元，本次无可报销",
             _BASIC_EN + "%(amount)s yuan: there is nothing to reimburse.",
         ),
-        Reason.THRESHOLD_NOT_REACHED: Sentence(
+        "threshold_not_reached": Sentence(
             "范围内费用 %(eligible)s 元未超过起付线 %(deductible)s 元，统筹基金不予支付",
             "The eligible cost of %(eligible)s yuan is not above the deductible of %(deductible)s: the pooled fund "
             "pays nothing.",
         ),
-        Reason.APPLIED: Sentence(_BASIC_ZH + "%(amount)s 元", _BASIC_EN + "%(amount)s yuan."),
-        Reason.CAP_REACHED: _with_cap(_BASIC_ZH + "%(calculated)s 元", _BASIC_EN + "%(calculated)s yuan"),
+        "applied": Sentence(_BASIC_ZH + "%(amount)s 元", _BASIC_EN + "%(amount)s yuan."),
+        "cap_reached": _with_cap(_BASIC_ZH + "%(calculated)s 元", _BASIC_EN + "%(calculated)s yuan"),
     },
     "critical_illness": {
-        Reason.NOT_ENABLED: Sentence(
+        "not_enabled": Sentence(
             "本统筹区没有大病保险规定，0.00 元", "The area has no critical-illness rules: 0.00 yuan."
         ),
-        Reason.NOTHING_LEFT: Sentence(
+        "nothing_left": Sentence(
             _CRITICAL_ZH + _CRITICAL_SUM + " = %(amount)s 元，本次无可支付",
             _CRITICAL_EN + _CRITICAL_SUM + " = %(amount)s yuan: there is nothing to pay.",
         ),
-        Reason.THRESHOLD_NOT_REACHED: Sentence(
+        "threshold_not_reached": Sentence(
             "年度累计 %(after)s 元未超过大病保险起付线 %(threshold)s × %(threshold_factor)s，0.00 元",
             "The year's %(after)s yuan is not above the critical-illness threshold of %(threshold)s × "
             "%(threshold_factor)s: 0.00 yuan.",
         ),
-        Reason.APPLIED: Sentence(
+        "applied": Sentence(
             _CRITICAL_ZH + _CRITICAL_SUM + " = %(amount)s 元", _CRITICAL_EN + _CRITICAL_SUM + " = %(amount)s yuan."
         ),
-        Reason.CAP_REACHED: _with_cap(_CRITICAL_ZH + _CRITICAL_SUM, _CRITICAL_EN + _CRITICAL_SUM),
+        "cap_reached": _with_cap(_CRITICAL_ZH + _CRITICAL_SUM, _CRITICAL_EN + _CRITICAL_SUM),
     },
     "medical_assistance": {
-        Reason.NOT_ENABLED: Sentence(
+        "not_enabled": Sentence(
             "本统筹区没有医疗救助规定，0.00 元", "The area has no medical-assistance rules: 0.00 yuan."
         ),
-        Reason.STATUS_NOT_COVERED: Sentence(
+        "status_not_covered": Sentence(
             "该身份不属于医疗救助对象，0.00 元", "Medical assistance does not cover this status: 0.00 yuan."
         ),
-        Reason.NOTHING_LEFT: Sentence(
+        "nothing_left": Sentence(
             _ASSIST_ZH + "%(amount)s 元，本次无可救助",
             _ASSIST_EN + "%(amount)s yuan: there is nothing to assist with.",
         ),
-        Reason.THRESHOLD_NOT_REACHED: Sentence(
+        "threshold_not_reached": Sentence(
             "年度累计 %(before)s + %(base)s 元未超过救助起付线 %(annual_deductible)s 元，0.00 元",
             "The year's %(before)s + %(base)s yuan is not above the annual deductible of %(annual_deductible)s: 0.00 "
             "yuan.",
         ),
-        Reason.APPLIED: Sentence(_ASSIST_ZH + "%(amount)s 元", _ASSIST_EN + "%(amount)s yuan."),
-        Reason.CAP_REACHED: _with_cap(_ASSIST_ZH + "%(calculated)s 元", _ASSIST_EN + "%(calculated)s yuan"),
+        "applied": Sentence(_ASSIST_ZH + "%(amount)s 元", _ASSIST_EN + "%(amount)s yuan."),
+        "cap_reached": _with_cap(_ASSIST_ZH + "%(calculated)s 元", _ASSIST_EN + "%(calculated)s yuan"),
     },
     "emergency_aid": {
-        Reason.NONE_APPROVED: Sentence("没有批准的疾病应急救助，0.00 元", "No emergency aid was approved: 0.00 yuan."),
-        Reason.NOTHING_LEFT: Sentence(
+        "none_approved": Sentence("没有批准的疾病应急救助，0.00 元", "No emergency aid was approved: 0.00 yuan."),
+        "nothing_left": Sentence(
             "批准疾病应急救助 %(approved)s 元，已没有待支付的费用，0.00 元",
             "Emergency aid of %(approved)s yuan was approved, but nothing is left to pay: 0.00 yuan.",
         ),
-        Reason.APPLIED: Sentence(
+        "applied": Sentence(
             "疾病应急救助：批准 %(approved)s 元，剩余费用 %(burden)s 元，支付 %(amount)s 元",
             "Emergency aid of %(approved)s yuan was approved, %(burden)s is left: it pays %(amount)s yuan.",
         ),
     },
     "second_reimbursement": {
-        Reason.NOT_ENABLED: Sentence(
+        "not_enabled": Sentence(
             "本统筹区本年度未开展二次报销，0.00 元", "The area has no second reimbursement this year: 0.00 yuan."
         ),
-        Reason.STATUS_NOT_COVERED: Sentence(
+        "status_not_covered": Sentence(
             "二次报销只面向建档立卡贫困人口，0.00 元",
             "Second reimbursement is for registered-poor patients alone: 0.00 yuan.",
         ),
-        Reason.NOTHING_LEFT: Sentence(
+        "nothing_left": Sentence(
             _SECOND_ZH + "%(amount)s 元，本次无可报销",
             _SECOND_EN + "%(amount)s yuan: there is nothing to reimburse.",
         ),
-        Reason.APPLIED: Sentence(_SECOND_ZH + "%(amount)s 元", _SECOND_EN + "%(amount)s yuan."),
-        Reason.CAP_REACHED: _with_cap(_SECOND_ZH + "%(calculated)s 元", _SECOND_EN + "%(calculated)s yuan"),
+        "applied": Sentence(_SECOND_ZH + "%(amount)s 元", _SECOND_EN + "%(amount)s yuan."),
+        "cap_reached": _with_cap(_SECOND_ZH + "%(calculated)s 元", _SECOND_EN + "%(calculated)s yuan"),
     },
     "backstop": {
-        Reason.NOT_ENABLED: Sentence("本统筹区未实行兜底保障，0.00 元", "The area has no backstop: 0.00 yuan."),
-        Reason.STATUS_NOT_COVERED: Sentence(
+        "not_enabled": Sentence("本统筹区未实行兜底保障，0.00 元", "The area has no backstop: 0.00 yuan."),
+        "status_not_covered": Sentence(
             "兜底保障只面向建档立卡贫困人口，0.00 元", "The backstop is for registered-poor patients alone: 0.00 yuan."
         ),
-        Reason.REFERRAL_NOT_COMPLIANT: Sentence(
+        "referral_not_compliant": Sentence(
             "未按规定转诊，不享受 %(rate)s 兜底保障，0.00 元",
             "The referral rules were bypassed: no backstop to %(rate)s, 0.00 yuan.",
         ),
-        Reason.TARGET_MET: Sentence(
+        "target_met": Sentence(
             _NEED_ZH + "，已达到目标，兜底支付 0.00 元", _NEED_EN + ": the target is met, the backstop pays 0.00 yuan."
         ),
-        Reason.NOTHING_LEFT: Sentence(
+        "nothing_left": Sentence(
             _NEED_ZH + "，已没有待支付的费用，兜底支付 0.00 元",
             _NEED_EN + ", but nothing is left to pay: the backstop pays 0.00 yuan.",
         ),
-        Reason.APPLIED: Sentence(
+        "applied": Sentence(
             _NEED_ZH + "，剩余费用 %(burden)s 元，兜底支付 %(amount)s 元",
             _NEED_EN + ", %(burden)s is left: the backstop pays %(amount)s yuan.",
         ),
-        Reason.CAP_REACHED: _with_cap(_NEED_ZH, _NEED_EN),
+        "cap_reached": _with_cap(_NEED_ZH, _NEED_EN),
     },
     "local_subsidy": {
-        Reason.NOT_ENABLED: Sentence("本统筹区没有适当补助，0.00 元", "The area has no local subsidy: 0.00 yuan."),
-        Reason.STATUS_NOT_COVERED: Sentence(
+        "not_enabled": Sentence("本统筹区没有适当补助，0.00 元", "The area has no local subsidy: 0.00 yuan."),
+        "status_not_covered": Sentence(
             "适当补助只面向建档立卡贫困人口，0.00 元",
             "The local subsidy is for registered-poor patients alone: 0.00 yuan.",
         ),
-        Reason.NOTHING_LEFT: Sentence(
+        "nothing_left": Sentence(
             _EXCESS_ZH + "%(amount)s 元，本次无可补助", _EXCESS_EN + "%(amount)s yuan: there is nothing to subsidise."
         ),
-        Reason.THRESHOLD_NOT_REACHED: Sentence(
+        "threshold_not_reached": Sentence(
             "年度自付 %(own_before)s + %(burden)s 元未超过限额 %(own_limit)s 元 (%(own_share)s)，补助 0.00 元",
             "The patient's own share of the year, %(own_before)s + %(burden)s yuan, is not above %(own_limit)s "
             "(%(own_share)s): 0.00 yuan.",
         ),
-        Reason.APPLIED: Sentence(_EXCESS_ZH + "%(amount)s 元", _EXCESS_EN + "%(amount)s yuan."),
-        Reason.CAP_REACHED: _with_cap(_EXCESS_ZH + "%(calculated)s 元", _EXCESS_EN + "%(calculated)s yuan"),
+        "applied": Sentence(_EXCESS_ZH + "%(amount)s 元", _EXCESS_EN + "%(amount)s yuan."),
+        "cap_reached": _with_cap(_EXCESS_ZH + "%(calculated)s 元", _EXCESS_EN + "%(calculated)s yuan"),
     },
 }
 

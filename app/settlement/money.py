@@ -43,7 +43,8 @@ QUANTITY_PLACES: Final = 4
 PRICE_PLACES: Final = 6
 
 _RATE_UNITS: Final = 10**RATE_PLACES
-_COST_UNITS: Final = 10 ** (QUANTITY_PLACES + PRICE_PLACES - MONEY_PLACES)
+# Quantity × price is in units of 10^-8 fen.
+COST_UNITS: Final = 10 ** (QUANTITY_PLACES + PRICE_PLACES - MONEY_PLACES)
 
 # A value of 10^15 or more is no amount, quantity or price (api.md, "Forms").
 _MAX_DIGITS: Final = 15
@@ -69,19 +70,14 @@ def times(amount: Fen, rate: Rate) -> Fen:
 
 def cost(quantity: Quantity, price: Price) -> Fen:
     """`round(quantity × price)`, in fen."""
-    return Fen(rounded(quantity * price, _COST_UNITS))
+    return Fen(rounded(quantity * price, COST_UNITS))
 
 
-def room(cap: Fen | None, paid: Fen) -> Fen | None:
-    """What is left in fen under an annual cap (封顶线) of which `paid` is used up; None where there is no cap."""
-    if cap is None:
-        return None
-    return cap - paid if cap > paid else ZERO
-
-
-def capped(amount: Fen, left: Fen | None) -> Fen:
-    """The amount, or what is left under its cap if that is less."""
-    return amount if left is None or amount <= left else left
+def under_cap(wanted: Fen, annual_cap: Fen | None, paid_before: Fen) -> Fen:
+    """What of an amount fits under an annual cap (封顶线) of which `paid_before` is used up; None is no cap. In fen."""
+    if annual_cap is None:
+        return wanted
+    return min(wanted, max(ZERO, annual_cap - paid_before))
 
 
 def plain_number(text: str, places: int) -> int | None:
@@ -125,8 +121,6 @@ def _scaled(match: re.Match[str] | None, places: int) -> int | None:
 
 def money_text(amount: Fen) -> str:
     """Write fen as yuan with two decimals: `1234.56`; zero is always `0.00`."""
-    if not amount:
-        return "0.00"
     if amount < 0:
         return "-" + money_text(-amount)
     digits = f"{amount:03d}"

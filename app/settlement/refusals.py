@@ -5,14 +5,15 @@ Step 1 (the forms) belongs to whoever reads a request; a `Bill` that exists has 
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from app.settlement.bill import DRUGS, Bill, Line
+from app.settlement.bill import DRUGS, Bill, Line, LineValues
 from app.settlement.money import WHOLE, ZERO, cost
 from app.settlement.year import YearToDate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from app.settlement.pack import Pack
     from app.settlement.result import Costs
@@ -22,12 +23,6 @@ MAX_LINES: Final = 5_000
 MAX_FEN: Final = 10_000_000_000
 MAX_QUANTITY: Final = 1_000_000_000_000
 MAX_PRICE: Final = 100_000_000_000_000
-
-# Quantity × price is in units of 10^-8 fen; within one and a half fen of the amount it rounds to within one.
-_FEN: Final = 100_000_000
-_NEARLY: Final = 3 * _FEN // 2
-# Below every limit above, and a power of two: the bits of several numbers together are below it only if each is.
-_SMALL: Final = 2**33
 
 
 class Finding(NamedTuple):
@@ -81,16 +76,20 @@ BILL_TOTAL_NOT_POSITIVE: Final = Refusal("bill_total_not_positive", "The bill's 
 CODES: Final = tuple(dict.fromkeys(value.code for value in list(globals().values()) if isinstance(value, Refusal)))
 
 
-def of_single_rules(bill: Bill, pack: Pack | None, year: YearToDate) -> Iterator[Finding]:
-    """Step 2: every rule on a single field, a line, the stay or the pack, in the order of the request's fields."""
+def of_single_rules(bill: Bill, pack: Pack | None, year: YearToDate, suspects: Sequence[int]) -> Iterator[Finding]:
+    """Step 2: every rule on a single field, a line, the stay or the pack, in the order of the request's fields.
+
+    `suspects` are the indexes of the lines that may break a rule of their own; all others certainly don't.
+    """
     if not bill.facility.designated:
         yield FACILITY_NOT_DESIGNATED.at("facility", "designated")
     yield from _of_stay(bill, pack)
-    yield from _of_lines(bill.lines)
+    yield from _of_lines(bill.lines, suspects)
     # Negative ones are refused as a wrong form before.
-    for name, amount in zip(YearToDate._fields, year, strict=True):
-        if amount > MAX_FEN:
-            yield AMOUNT_OUT_OF_RANGE.at("year_to_date", name)
+    if max(year) > MAX_FEN:
+        for name, amount in year._asdict().items():
+            if amount > MAX_FEN:
+                yield AMOUNT_OUT_OF_RANGE.at("year_to_date", name)
     if bill.emergency_aid_approved > MAX_FEN:
         yield AMOUNT_OUT_OF_RANGE.at("emergency_aid_approved")
     if bill.prepaid > MAX_FEN:
@@ -113,34 +112,26 @@ def _of_stay(bill: Bill, pack: Pack | None) -> Iterator[Finding]:
         yield THIRD_PARTY_LIABILITY.at("encounter", "cause")
 
 
-def _of_lines(lines: tuple[Line, ...]) -> Iterator[Finding]:
+def _of_lines(lines: tuple[LineValues, ...], suspects: Sequence[int]) -> Iterator[Finding]:
     repeated = _repeated_line_numbers(lines)
-    # Most lines are plainly sound; rule by rule only the others are looked at. This first look may be stricter than
-    # the rules (every refund fails it), never laxer.
-    for index, line in enumerate(lines):
-        if repeated and index in repeated:
+    for index in sorted(repeated.union(suspects)):
+        if index in repeated:
             yield LINE_NO_DUPLICATE.at("lines", index, "line_no")
-        _, _, category, catalogue_class, quantity, unit_price, amount, ceiling_price, ratio, essential = line
-        if not (
-            quantity != 0
-            and 0 <= quantity | unit_price | amount < _SMALL
-            and -_NEARLY < quantity * unit_price - amount * _FEN < _NEARLY
-            and (ceiling_price is None or 0 <= ceiling_price < _SMALL)
-            and (ratio is None or (catalogue_class == "B" and 0 <= ratio <= WHOLE))
-            and not (essential and (catalogue_class == "C" or category not in DRUGS))
-        ):
-            yield from _of_line(index, line)
+        yield from _of_line(index, Line(*lines[index]))
 
 
-def _repeated_line_numbers(lines: tuple[Line, ...]) -> set[int]:
-    if len({line.line_no for line in lines}) == len(lines):
+_LINE_NO: Final = itemgetter(0)
+
+
+def _repeated_line_numbers(lines: tuple[LineValues, ...]) -> set[int]:
+    if len(set(map(_LINE_NO, lines))) == len(lines):
         return set()
     seen: set[int] = set()
     repeated: set[int] = set()
-    for index, line in enumerate(lines):
-        if line.line_no in seen:
+    for index, (line_no, *_) in enumerate(lines):
+        if line_no in seen:
             repeated.add(index)
-        seen.add(line.line_no)
+        seen.add(line_no)
     return repeated
 
 
@@ -171,9 +162,10 @@ def _of_line(index: int, line: Line) -> Iterator[Finding]:
             yield refusal.at("lines", index, field)
 
 
-def of_sums(lines: tuple[Line, ...], costs: Costs) -> Iterator[Finding]:
-    """Step 3: the sums, per code, of the bill, then of the scope."""
-    refunds = list(_of_codes(lines))
+def of_sums(lines: tuple[LineValues, ...], costs: Costs, suspects: Sequence[int]) -> Iterator[Finding]:
+    """Step 3: the sums, per code, of the bill, then of the scope. Every refund is among the `suspects`."""
+    refunded = any(lines[index][6] < 0 for index in suspects)
+    refunds = list(_of_codes(lines)) if refunded else []
     yield from refunds
     if abs(costs.total) > MAX_FEN:
         yield AMOUNT_OUT_OF_RANGE.at("lines")
@@ -183,17 +175,17 @@ def of_sums(lines: tuple[Line, ...], costs: Costs) -> Iterator[Finding]:
         yield BILL_TOTAL_NOT_POSITIVE.at("lines")
 
 
-def _of_codes(lines: tuple[Line, ...]) -> Iterator[Finding]:
+def _of_codes(lines: tuple[LineValues, ...]) -> Iterator[Finding]:
     first_refund: dict[str, int] = {}
-    for index, line in enumerate(lines):
-        if line.amount < 0:
-            first_refund.setdefault(line.code, index)
+    for index, (_, code, _, _, _, _, amount, _, _, _) in enumerate(lines):
+        if amount < 0:
+            first_refund.setdefault(code, index)
     if not first_refund:
         return
     net = dict.fromkeys(first_refund, ZERO)
-    for line in lines:
-        if line.code in net:
-            net[line.code] += line.amount
+    for _, code, _, _, _, _, amount, _, _, _ in lines:
+        if code in net:
+            net[code] += amount
     for code, index in first_refund.items():
         if net[code] < 0:
             yield REFUND_EXCEEDS_CHARGE.at("lines", index, "amount")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
-from app.settlement.money import ZERO, Fen, Rate, capped, room
+from app.settlement.money import ZERO, Fen, Rate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,32 +25,25 @@ StageName = Literal[
 RatioFrom = Literal["line", "category", "default", "essential_medicine"]
 
 
-class Reason(StrEnum):
-    """Why a stage paid or did not (settlement.md §6)."""
+# Why a stage paid or did not (settlement.md §6).
+Reason = Literal[
+    "applied",
+    "waived",
+    "not_enabled",
+    "status_not_covered",
+    "referral_not_compliant",
+    "out_of_area",
+    "threshold_not_reached",
+    "cap_reached",
+    "target_met",
+    "nothing_left",
+    "none_approved",
+]
 
-    APPLIED = "applied"
-    WAIVED = "waived"
-    NOT_ENABLED = "not_enabled"
-    STATUS_NOT_COVERED = "status_not_covered"
-    REFERRAL_NOT_COMPLIANT = "referral_not_compliant"
-    OUT_OF_AREA = "out_of_area"
-    THRESHOLD_NOT_REACHED = "threshold_not_reached"
-    CAP_REACHED = "cap_reached"
-    TARGET_MET = "target_met"
-    NOTHING_LEFT = "nothing_left"
-    NONE_APPROVED = "none_approved"
-
-
-class LineScope(NamedTuple):
-    """What one line contributes, signed, in fen; a class B line also says its ratio and where that came from."""
-
-    line_no: int
-    full_self_pay: Fen
-    over_ceiling: Fen
-    first_self_pay: Fen
-    eligible: Fen
-    self_pay_ratio: Rate | None
-    ratio_from: RatioFrom | None
+# What one line contributes: line_no, full_self_pay, over_ceiling, first_self_pay and eligible, signed, in fen; then a
+# class B line's self_pay_ratio and where that came from. A plain tuple: named ones take three times as long to make,
+# and a bill has up to five thousand.
+LineScope: TypeAlias = "tuple[int, Fen, Fen, Fen, Fen, Rate | None, RatioFrom | None]"
 
 
 class Costs(NamedTuple):
@@ -78,7 +70,7 @@ class StageResult(NamedTuple):
     @property
     def applied(self) -> bool:
         """Whether the stage changed what is paid: an amount above 0, or a waiver."""
-        return self.amount > 0 or self.reason is Reason.WAIVED
+        return self.amount > 0 or self.reason == "waived"
 
 
 _NO_INPUTS: Final[Mapping[str, Fen | None]] = {}
@@ -93,13 +85,8 @@ def nothing(stage: StageName, reason: Reason, source: Source | None, rate: Rate 
 def last(amount: Fen, wanted: Fen) -> Reason:
     """Give §6's LAST: the cap lowered the amount, or something was paid, or nothing was left to pay."""
     if amount < wanted:
-        return Reason.CAP_REACHED
-    return Reason.APPLIED if amount > 0 else Reason.NOTHING_LEFT
-
-
-def under_cap(wanted: Fen, annual_cap: Fen | None, paid_before: Fen) -> Fen:
-    """What of `wanted` fits under an annual cap of which `paid_before` is used up, in fen."""
-    return capped(wanted, room(annual_cap, paid_before))
+        return "cap_reached"
+    return "applied" if amount > 0 else "nothing_left"
 
 
 class Payers(NamedTuple):

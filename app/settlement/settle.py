@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.settlement import refusals
-from app.settlement.bill import DRUGS
 from app.settlement.case import Case, case_of
 from app.settlement.money import RATE_PLACES, ZERO, Fen, quotient
-from app.settlement.result import CatalogueDrugRatio, Costs, LineScope, Payers, Settlement, StageResult
-from app.settlement.scope import scope_lines
+from app.settlement.result import CatalogueDrugRatio, Costs, Payers, Settlement, StageResult
+from app.settlement.scope import Scope, scope_lines
 from app.settlement.stages.backstop import backstop
 from app.settlement.stages.basic_insurance import basic_insurance
 from app.settlement.stages.critical_illness import critical_illness
@@ -38,16 +37,17 @@ def settle(bill: Bill, pack: Pack | None, year: YearToDate) -> Settlement | Refu
     """
     if len(bill.lines) > refusals.MAX_LINES:
         return Refused([refusals.TOO_MANY_LINES.at("lines")])
-    findings = list(refusals.of_single_rules(bill, pack, year))
-    if findings or pack is None:
-        return Refused(findings)
+    if pack is None:
+        return Refused(list(refusals.of_single_rules(bill, None, year, range(len(bill.lines)))))
     case = case_of(bill)
-    scoped, costs = scope_lines(bill.lines, case, pack.scope)
-    findings = list(refusals.of_sums(bill.lines, costs))
+    scope = scope_lines(bill.lines, case, pack.scope)
+    findings = list(refusals.of_single_rules(bill, pack, year, scope.suspects)) or list(
+        refusals.of_sums(bill.lines, scope.costs, scope.suspects)
+    )
     if findings:
         return Refused(findings)
-    stages = _stages(bill, case, costs, pack, year)
-    return _settlement(bill, case, pack, year, costs, stages, scoped)
+    stages = _stages(bill, case, scope.costs, pack, year)
+    return _settlement(bill, case, pack, year, scope, stages)
 
 
 class Stages(NamedTuple):
@@ -91,10 +91,10 @@ def _settlement(  # noqa: PLR0913 # puts together what all the steps before it f
     case: Case,
     pack: Pack,
     year: YearToDate,
-    costs: Costs,
+    scope: Scope,
     stages: Stages,
-    scoped: list[LineScope],
 ) -> Settlement:
+    costs = scope.costs
     payers = _payers(costs.total, stages)
     patient = payers.patient
     return Settlement(
@@ -110,10 +110,10 @@ def _settlement(  # noqa: PLR0913 # puts together what all the steps before it f
         not (case.poor and case.inpatient and case.in_county),
         max(ZERO, patient - bill.prepaid),
         max(ZERO, bill.prepaid - patient),
-        _catalogue_drug_ratio(bill, case, pack.catalogue_drug_ratio),
+        _catalogue_drug_ratio(scope, case, pack.catalogue_drug_ratio),
         _year_after(year, costs, payers, stages),
         stages,
-        scoped,
+        scope.lines,
     )
 
 
@@ -145,18 +145,13 @@ def _year_after(year: YearToDate, costs: Costs, payers: Payers, stages: Stages) 
     )
 
 
-def _catalogue_drug_ratio(bill: Bill, case: Case, policy: CatalogueDrugRatioPolicy | None) -> CatalogueDrugRatio | None:
+def _catalogue_drug_ratio(
+    scope: Scope, case: Case, policy: CatalogueDrugRatioPolicy | None
+) -> CatalogueDrugRatio | None:
     """The share of drugs within the catalogue for the registered poor in their county (二(二)2); None elsewhere."""
-    if policy is None or not (case.poor and case.inpatient and case.in_county):
+    total = scope.drugs
+    if policy is None or total <= 0 or not (case.poor and case.inpatient and case.in_county):
         return None
-    total = within = ZERO
-    for _, _, category, catalogue_class, _, _, amount, _, _, _ in bill.lines:
-        if category in DRUGS:
-            total += amount
-            if catalogue_class != "C":
-                within += amount
-    if total <= 0:
-        return None
-    within = min(max(ZERO, within), total)
+    within = min(max(ZERO, scope.catalogue_drugs), total)
     met = within * 10**RATE_PLACES >= policy.threshold * total
     return CatalogueDrugRatio(quotient(within, total), policy.threshold, met)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.settlement.money import ZERO, Fen, times
-from app.settlement.result import Reason, StageName, StageResult, last, nothing, under_cap
+from app.settlement.money import ZERO, Fen, times, under_cap
+from app.settlement.result import Reason, StageName, StageResult, last, nothing
 from app.settlement.year import NO_YEAR
 
 if TYPE_CHECKING:
@@ -31,21 +31,22 @@ def backstop(  # noqa: PLR0913 # the clause names these six things
     On the annual basis earlier stays count on both sides, those that bypassed the referral rules on neither.
     """
     if policy is None or not policy.enabled:
-        return nothing(STAGE, Reason.NOT_ENABLED, policy.source if policy else None)
+        return nothing(STAGE, "not_enabled", policy.source if policy else None)
     if not case.poor:
-        return nothing(STAGE, Reason.STATUS_NOT_COVERED, policy.source)
+        return nothing(STAGE, "status_not_covered", policy.source)
     if not case.compliant:
-        return nothing(STAGE, Reason.REFERRAL_NOT_COMPLIANT, policy.source, policy.target)
+        return nothing(STAGE, "referral_not_compliant", policy.source, policy.target)
     earlier = year if policy.basis == "annual" else NO_YEAR
     base = backstop_base(costs, policy)
     owed = times(earlier.backstop_base + base, policy.target)
     needed = owed - (earlier.backstop_covered + covered)
     wanted = min(max(ZERO, needed), burden)
     amount = under_cap(wanted, policy.annual_cap, year.backstop_paid)
+    reason: Reason
     if needed <= 0:
-        reason = Reason.TARGET_MET
+        reason = "target_met"
     elif burden == 0:
-        reason = Reason.NOTHING_LEFT
+        reason = "nothing_left"
     else:
         reason = last(amount, wanted)
     return StageResult(

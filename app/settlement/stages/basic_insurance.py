@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.settlement.money import NO_RATE, WHOLE, Fen, times
-from app.settlement.result import Reason, StageName, StageResult, last, under_cap
+from app.settlement.money import NO_RATE, WHOLE, Fen, times, under_cap
+from app.settlement.result import Reason, StageName, StageResult, last
 
 if TYPE_CHECKING:
     from app.settlement.case import Case
@@ -37,14 +37,15 @@ def basic_insurance(  # noqa: PLR0913 # the clause names these six things
     above = eligible - deductible
     wanted = times(above, rate)
     amount = under_cap(wanted, policy.annual_cap, paid_before)
+    reason: Reason
     if rate == 0 and case.inpatient and not case.compliant:
-        reason = Reason.REFERRAL_NOT_COMPLIANT
+        reason = "referral_not_compliant"
     elif rate == 0 and case.inpatient and not case.in_area:
-        reason = Reason.OUT_OF_AREA
+        reason = "out_of_area"
     elif eligible == 0:
-        reason = Reason.NOTHING_LEFT
+        reason = "nothing_left"
     elif above == 0:
-        reason = Reason.THRESHOLD_NOT_REACHED
+        reason = "threshold_not_reached"
     else:
         reason = last(amount, wanted)
     return StageResult(

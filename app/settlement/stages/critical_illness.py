@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.settlement.money import ZERO, Fen
-from app.settlement.result import Reason, StageName, StageResult, last, nothing, under_cap
+from app.settlement.money import ZERO, Fen, under_cap
+from app.settlement.result import Reason, StageName, StageResult, last, nothing
 
 if TYPE_CHECKING:
     from app.settlement.case import Case
@@ -26,7 +26,7 @@ def critical_illness(  # noqa: PLR0913 # the clause names these six things
     year is cut into bills.
     """
     if policy is None:
-        return nothing(STAGE, Reason.NOT_ENABLED, None)
+        return nothing(STAGE, "not_enabled", None)
     ladder = policy.poor if case.poor else policy.ordinary
     base = costs.eligible - basic
     if policy.include_first_self_pay:
@@ -40,10 +40,11 @@ def critical_illness(  # noqa: PLR0913 # the clause names these six things
     wanted = paid_at_after - paid_at_before
     assert ZERO <= wanted <= base, "rates are within 0..1, so f rises by no more than its base"
     amount = under_cap(wanted, policy.annual_cap, year.critical_illness_paid)
+    reason: Reason
     if base == 0:
-        reason = Reason.NOTHING_LEFT
+        reason = "nothing_left"
     elif after * 10_000 <= ladder.threshold:
-        reason = Reason.THRESHOLD_NOT_REACHED
+        reason = "threshold_not_reached"
     else:
         reason = last(amount, wanted)
     return StageResult(

@@ -29,12 +29,11 @@ def deductible(
     else:
         assert chronic is not None, "a chronic outpatient bill under a pack without that block is refused before"
         threshold, waived, source = chronic.deductible, False, chronic.source
+    reason: Reason = "applied" if eligible > 0 else "nothing_left"
     if threshold == 0:
-        reason, waived = Reason.NOT_ENABLED, False
+        reason, waived = "not_enabled", False
     elif waived:
-        reason, source = Reason.WAIVED, policy.waiver_source
-    else:
-        reason = Reason.APPLIED if eligible > 0 else Reason.NOTHING_LEFT
+        reason, source = "waived", policy.waiver_source
     within = min(threshold, eligible)
     return StageResult(
         STAGE,

@@ -15,11 +15,12 @@ def emergency_aid(approved: Fen, burden: Fen) -> StageResult:
 
     The amount comes with the bill and not from the pack, so the stage has no source of its own.
     """
+    reason: Reason
     if approved == 0:
-        reason = Reason.NONE_APPROVED
+        reason = "none_approved"
     elif burden == 0:
-        reason = Reason.NOTHING_LEFT
+        reason = "nothing_left"
     else:
-        reason = Reason.APPLIED
+        reason = "applied"
     inputs = {"approved": approved, "burden": burden}
     return StageResult(STAGE, reason, min(approved, burden), None, None, inputs, {})

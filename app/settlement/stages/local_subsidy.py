@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.settlement.money import ZERO, Fen, times
-from app.settlement.result import Reason, StageName, StageResult, last, nothing, under_cap
+from app.settlement.money import ZERO, Fen, times, under_cap
+from app.settlement.result import Reason, StageName, StageResult, last, nothing
 
 if TYPE_CHECKING:
     from app.settlement.case import Case
@@ -23,18 +23,19 @@ def local_subsidy(
     桂人社发〔2017〕74号 二(二)5: 个人自付费用仍超过10%的部分，鼓励有条件的地方予以适当补助.
     """
     if policy is None or not policy.enabled:
-        return nothing(STAGE, Reason.NOT_ENABLED, policy.source if policy else None)
+        return nothing(STAGE, "not_enabled", policy.source if policy else None)
     if not case.poor:
-        return nothing(STAGE, Reason.STATUS_NOT_COVERED, policy.source)
+        return nothing(STAGE, "status_not_covered", policy.source)
     own_before = year.total_cost - year.covered - year.local_subsidy_paid
     own_limit = times(year.total_cost + total, policy.own_share)
     excess = min(max(ZERO, own_before + burden - own_limit), burden)
     wanted = times(excess, policy.share)
     amount = under_cap(wanted, policy.annual_cap, year.local_subsidy_paid)
+    reason: Reason
     if burden == 0:
-        reason = Reason.NOTHING_LEFT
+        reason = "nothing_left"
     elif excess == 0:
-        reason = Reason.THRESHOLD_NOT_REACHED
+        reason = "threshold_not_reached"
     else:
         reason = last(amount, wanted)
     return StageResult(

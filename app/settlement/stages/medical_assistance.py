@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.settlement.money import ZERO, Fen, times
-from app.settlement.result import Reason, StageName, StageResult, last, nothing, under_cap
+from app.settlement.money import ZERO, Fen, times, under_cap
+from app.settlement.result import Reason, StageName, StageResult, last, nothing
 
 if TYPE_CHECKING:
     from app.settlement.case import Case
@@ -24,19 +24,20 @@ def medical_assistance(
     settlement.md §5.4, in fen.
     """
     if policy is None:
-        return nothing(STAGE, Reason.NOT_ENABLED, None)
+        return nothing(STAGE, "not_enabled", None)
     row = policy.statuses.get(case.status)
     if row is None:
-        return nothing(STAGE, Reason.STATUS_NOT_COVERED, policy.source)
+        return nothing(STAGE, "status_not_covered", policy.source)
     before = year.medical_assistance_base
     deductible = row.annual_deductible
     usable = max(ZERO, before + left_in_scope - deductible) - max(ZERO, before - deductible)
     wanted = times(usable, row.rate)
     amount = under_cap(wanted, row.annual_cap, year.medical_assistance_paid)
+    reason: Reason
     if left_in_scope == 0:
-        reason = Reason.NOTHING_LEFT
+        reason = "nothing_left"
     elif usable == 0:
-        reason = Reason.THRESHOLD_NOT_REACHED
+        reason = "threshold_not_reached"
     else:
         reason = last(amount, wanted)
     return StageResult(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.settlement.money import Fen, times
-from app.settlement.result import Reason, StageName, StageResult, last, nothing, under_cap
+from app.settlement.money import Fen, times, under_cap
+from app.settlement.result import StageName, StageResult, last, nothing
 
 if TYPE_CHECKING:
     from app.settlement.case import Case
@@ -23,14 +23,14 @@ def second_reimbursement(
     where the pooling area enables it for the year.
     """
     if policy is None or not policy.enabled:
-        return nothing(STAGE, Reason.NOT_ENABLED, policy.source if policy else None)
+        return nothing(STAGE, "not_enabled", policy.source if policy else None)
     if not case.poor:
-        return nothing(STAGE, Reason.STATUS_NOT_COVERED, policy.source)
+        return nothing(STAGE, "status_not_covered", policy.source)
     wanted = times(left_in_catalogue, policy.rate)
     amount = under_cap(wanted, policy.annual_cap, paid_before)
     return StageResult(
         STAGE,
-        Reason.NOTHING_LEFT if left_in_catalogue == 0 else last(amount, wanted),
+        "nothing_left" if left_in_catalogue == 0 else last(amount, wanted),
         amount,
         policy.rate,
         policy.source,

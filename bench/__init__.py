@@ -1,0 +1,1 @@
+"""Benchmarks of onestop, measured side by side in one run: `make bench`."""
