@@ -63,6 +63,7 @@ def scope_lines(lines: tuple[LineValues, ...], case: Case, policy: ScopePolicy) 
             or unit_price < _LEAST_PRICE
             or exact >= _HIGH_COST
             or (exact != amount * COST_UNITS and not -_NEARLY < exact - amount * COST_UNITS < COST_UNITS)
+            or (ceiling_price is not None and not 0 <= ceiling_price < _HIGH_PRICE)
             or (own_ratio is not None and not (catalogue_class == "B" and 0 <= own_ratio <= WHOLE))
             or (essential and (catalogue_class == "C" or category not in DRUGS))
         ):
@@ -78,8 +79,6 @@ def scope_lines(lines: tuple[LineValues, ...], case: Case, policy: ScopePolicy) 
             continue
         over, within = ZERO, amount
         if ceiling_price is not None:
-            if not 0 <= ceiling_price < _HIGH_PRICE:
-                suspects.append(len(scoped))
             over = _over(amount, quantity, ceiling_price)
             over_ceiling += over
             within = amount - over
