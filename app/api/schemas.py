@@ -176,7 +176,7 @@ class PolicySummary(Strict):
     id: str
     area: str
     title: dict[str, str]
-    scheme: str
+    scheme: str | None
     effective_from: date
     effective_to: date | None
     hash: str

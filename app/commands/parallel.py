@@ -1,78 +1,215 @@
-"""Settle blocks of requests on all cores, answers in the order of the requests, at constant memory."""
+"""Settle blocks of requests on all cores, answers in the order of the requests, at constant memory.
+
+Not `concurrent.futures`: its workers outlive a killed parent, and in some releases of Python a killed worker hangs it.
+Here both ends of a pipe tell when the other one is gone, and the parent has no thread to fork beside.
+"""
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import Future, ProcessPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+import os
+import signal
+import traceback
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from app.api import problems
 from app.api.answers import Settled, answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
+    from queue import SimpleQueue
 
     from app.commands.blocks import Block
     from app.policies.catalogue import Catalogue
 
+# One block in work and one waiting, so that no worker waits for its next one.
+_BLOCKS_A_WORKER: Final = 2
+# How far answers may run ahead of the one whose turn it is.
+_AHEAD: Final = 4
+
 
 class BlockAnswer(NamedTuple):
-    """The answers to one block, a line each, and the counts of what became of its requests."""
+    """The answers to one block, a line each, the counts of what became of its requests, and our own mistakes."""
 
     data: bytes
     settled: int
     refused: int
     consumed: int
+    mistakes: tuple[str, ...] = ()
+
+
+class WorkerLost(Exception):
+    """A worker process ended before its work was done. Says in one line what is known of it."""
+
+
+def settle_blocks(blocks: Iterable[Block], catalogue: Catalogue, workers: int) -> Generator[BlockAnswer]:
+    """Settle blocks with some worker processes, a few blocks ahead of the slowest reader, in order.
+
+    What is small enough for one block is settled without starting any. Raises `WorkerLost`.
+    """
+    blocks = iter(blocks)
+    first_two = list(islice(blocks, 2))
+    every = chain(first_two, blocks)
+    if workers > 1 and len(first_two) > 1:
+        yield from _settle_with_workers(every, catalogue, workers)
+    else:
+        yield from (settle_block(block, catalogue) for block in every)
 
 
 def settle_block(block: Block, catalogue: Catalogue) -> BlockAnswer:
-    """Settle the requests of a block one by one; a refused one never stops the others."""
+    """Settle the requests of a block one by one; a refused one never stops the others, nor does a mistake of ours."""
     written = []
     settled = 0
+    mistakes = []
     for request in block.requests():
-        result = answer(request, catalogue)
+        try:
+            result = answer(request, catalogue)
+        except Exception as error:  # noqa: BLE001 # the last line of defence: answered on its line, told at the end
+            mistakes.append(_place_of(error))
+            result = problems.document(problems.INTERNAL_ERROR, "Nothing was settled. The mistake is ours.")
         settled += isinstance(result, Settled)
         written.append(result.body)
     data = b"\n".join([*written, b""])
-    return BlockAnswer(data, settled, len(written) - settled, block.consumed)
+    return BlockAnswer(data, settled, len(written) - settled, block.consumed, tuple(mistakes))
 
 
-def settle_blocks(blocks: Iterable[Block], load: Callable[[], Catalogue], workers: int) -> Iterator[BlockAnswer]:
-    """Settle blocks with some worker processes, a few blocks ahead of the slowest reader, in order.
-
-    `load` is called in each process; what is small enough for one block is settled without starting any.
-    """
-    blocks = iter(blocks)
-    first = next(blocks, None)
-    if first is None:
-        return
-    catalogue = load()
-    second = next(blocks, None) if workers > 1 else None
-    if second is None:
-        yield settle_block(first, catalogue)
-        yield from (settle_block(block, catalogue) for block in blocks)
-        return
-    with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(load,)) as pool:
-        waiting: deque[Future[BlockAnswer]] = deque([pool.submit(_settle, first), pool.submit(_settle, second)])
-        try:
-            for block in blocks:
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-                waiting.append(pool.submit(_settle, block))
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+def _place_of(error: Exception) -> str:
+    # The message of an exception may hold what a request says; its type and place do not.
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} in " + " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-5:]))
 
 
+@dataclass(slots=True)
 class _Worker:
-    """What a worker process holds: its packs, loaded once."""
+    """A worker process, the pipe to it, and the numbers of the blocks it has not answered yet."""
 
-    catalogue: Catalogue
+    process: BaseProcess
+    pipe: Connection
+    owes: list[int] = field(default_factory=list)
+
+    def take(self, number: int, block: Block) -> None:
+        try:
+            self.pipe.send(block)
+        except OSError:
+            raise self._lost() from None
+        self.owes.append(number)
+
+    def give(self) -> tuple[int, BlockAnswer]:
+        try:
+            answered: BlockAnswer = self.pipe.recv()
+        except (EOFError, OSError):
+            raise self._lost() from None
+        return self.owes.pop(0), answered
+
+    def _lost(self) -> WorkerLost:
+        self.process.join(1)
+        status = self.process.exitcode or 0
+        how = f"by signal {-status}" if status < 0 else f"with status {status}"
+        return WorkerLost(f"a worker process was ended {how}; if memory ran out, --workers 1 needs the least")
 
 
-def _start_worker(load: Callable[[], Catalogue]) -> None:
-    _Worker.catalogue = load()
+def _settle_with_workers(blocks: Iterator[Block], catalogue: Catalogue, most: int) -> Generator[BlockAnswer]:
+    workers: list[_Worker] = []
+    answered: dict[int, BlockAnswer] = {}
+    taken = given = 0
+    block = next(blocks, None)
+    try:
+        while block is not None or given < taken:
+            while (
+                block is not None
+                and taken - given < _AHEAD * most
+                and (worker := _free_worker(workers, catalogue, most)) is not None
+            ):
+                worker.take(taken, block)
+                taken += 1
+                block = next(blocks, None)
+            answered.update(_next_answers(workers))
+            while given in answered:
+                yield answered.pop(given)
+                given += 1
+    finally:
+        # All their answers are here, or nobody wants them any more.
+        for worker in workers:
+            worker.process.kill()
+        for worker in workers:
+            worker.process.join()
+            worker.pipe.close()
 
 
-def _settle(block: Block) -> BlockAnswer:
-    return settle_block(block, _Worker.catalogue)
+def _free_worker(workers: list[_Worker], catalogue: Catalogue, most: int) -> _Worker | None:
+    """The worker with the least to do, or a new one while all are busy; None when all have enough."""
+    least = min(workers, key=lambda worker: len(worker.owes), default=None)
+    if least is None or (least.owes and len(workers) < most):
+        least = _start_worker(catalogue)
+        workers.append(least)
+    return least if len(least.owes) < _BLOCKS_A_WORKER else None
+
+
+def _next_answers(workers: list[_Worker]) -> list[tuple[int, BlockAnswer]]:
+    from multiprocessing.connection import wait
+
+    busy = [worker for worker in workers if worker.owes]
+    ready = wait([worker.pipe for worker in busy])
+    return [worker.give() for worker in busy if worker.pipe in ready]
+
+
+def _start_worker(catalogue: Catalogue) -> _Worker:
+    import multiprocessing
+    from multiprocessing import resource_tracker
+
+    if multiprocessing.get_start_method() != "fork":
+        # It lets signals through again where it starts, so it starts before they are held back.
+        resource_tracker.ensure_running()
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.Process(target=_work, args=(theirs, catalogue), daemon=True)
+    with _interrupts_held():
+        process.start()
+    theirs.close()
+    return _Worker(process, ours)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back for a moment here, and for good in the processes started meanwhile: they end when we do."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _work(pipe: Connection, catalogue: Catalogue) -> None:
+    """Run a worker process: answer blocks for as long as there is a parent."""
+    from queue import SimpleQueue
+    from threading import Thread
+
+    blocks: SimpleQueue[Block] = SimpleQueue()
+    Thread(target=_receive, args=(pipe, blocks), daemon=True).start()
+    while True:
+        answered = settle_block(blocks.get(), catalogue)
+        with _ending_with_the_parent():
+            pipe.send(answered)
+
+
+def _receive(pipe: Connection, blocks: SimpleQueue[Block]) -> None:
+    """Take blocks off the pipe at once, so that the parent never waits for a worker that waits for the parent."""
+    while True:
+        with _ending_with_the_parent():
+            block = pipe.recv()
+        blocks.put(block)
+
+
+@contextmanager
+def _ending_with_the_parent() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError):
+        # The other end of the pipe is gone, and with it whoever wanted an answer.
+        os._exit(1)

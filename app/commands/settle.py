@@ -4,28 +4,38 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
-from contextlib import ExitStack, contextmanager
-from functools import partial
+from contextlib import closing, contextmanager
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, Final
+from stat import S_ISDIR, S_ISREG
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, NoReturn
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from app.commands.blocks import Block, blocks_of
-from app.commands.parallel import settle_blocks
-from app.commands.tables import Language, answer_table
+from app.commands.parallel import BlockAnswer, WorkerLost, settle_blocks
+from app.commands.targets import Unusable, target, telling
 from app.policies.catalogue import load_folder, load_shipped
-from app.policies.loader import PacksRefused
+from app.policies.errors import PacksRefused
+from app.settings import SettingsError, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from app.commands.tables import Language
 
 STANDARD_INPUT: Final = "-"
 REFUSED_EXIT: Final = 1
 USAGE_EXIT: Final = 2
+# As a shell counts what a signal ended.
+INTERRUPTED_EXIT: Final = 128 + 2
+PIPE_EXIT: Final = 128 + 13
+# Sentences stay readable at this width where no terminal gives one.
+TABLE_WIDTH: Final = 120
+REFRESH_SECONDS: Final = 0.1
 
 
 def settle(
@@ -38,7 +48,6 @@ def settle(
     explain: Annotated[bool, typer.Option("--explain", help="Print tables for people instead of NDJSON.")] = False,
     language: Annotated[str, typer.Option(help="Of the tables: zh-CN or en.")] = "zh-CN",
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes.", show_default="all cores")] = None,
-    extra_packs: Annotated[Path | None, typer.Option(envvar="ONESTOP_PACKS_DIR", hidden=True)] = None,
 ) -> None:
     """Settle requests from files: NDJSON out, one line for one line, in the same order.
 
@@ -46,43 +55,70 @@ def settle(
     """
     if language not in ("zh-CN", "en"):
         raise typer.BadParameter("expected zh-CN or en", param_hint="--language")
-    load = partial(load_folder, packs) if packs else partial(load_shipped, extra_packs)
-    settled = refused = 0
+    seen = out is None and sys.stdout is not None and sys.stdout.isatty()
+    render = _tables("en" if language == "en" else "zh-CN", on_terminal=seen) if explain else bytes
     try:
-        load()
-        with ExitStack() as stack:
-            streams = [(name, stack.enter_context(_opened(name))) for name in files]
-            target = stack.enter_context(_target(out))
-            progress = stack.enter_context(_progress(quiet=out is None and sys.stdout.isatty()))
-            task = progress.add_task("settle", total=_size(files), done="")
-            blocks = (block for name, stream in streams for block in _blocks(name, stream))
-            for answers in settle_blocks(blocks, load, workers or _cores()):
-                if explain:
-                    _print_tables(answers.data, target, language)
-                else:
-                    target.write(answers.data)
-                settled += answers.settled
-                refused += answers.refused
-                progress.update(task, advance=answers.consumed, done=f"{settled:,} settled, {refused:,} refused")
+        catalogue = load_folder(packs) if packs else load_shipped(read_settings().packs_dir)
+        for name in files:
+            _check(name)
+        with (
+            _unwinding_when_stopped(),
+            target(out) as write,
+            _progress(files, quiet=seen) as show,
+            closing(settle_blocks(_blocks(files), catalogue, workers or _cores())) as every,
+        ):
+            refused = _write_all(every, lambda answers: write(render(answers.data)), show)
     except PacksRefused as error:
+        typer.echo(str(error), err=True)
+        found = len(error.errors)
+        _fail(f"{found} {'error' if found == 1 else 'errors'} in the packs, nothing is settled")
+    except (SettingsError, WorkerLost, Unusable) as error:
         _fail(str(error))
     except BrokenPipeError:
-        # Whoever read our output has seen enough; nothing more can be told there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(REFUSED_EXIT) from None
-    except OSError as error:
-        _fail(f"{error.filename or out or 'output'}: {error.strerror}")
+        # Whoever read our output has seen enough.
+        raise typer.Exit(PIPE_EXIT) from None
+    except KeyboardInterrupt:
+        typer.echo("onestop settle: stopped" + (f", {out} is not written" if out else ""), err=True)
+        raise typer.Exit(INTERRUPTED_EXIT) from None
     if refused:
         raise typer.Exit(REFUSED_EXIT)
 
 
-def _fail(message: str) -> None:
+def _write_all(every: Iterable[BlockAnswer], *receivers: Callable[[BlockAnswer], None]) -> int:
+    """Hand all answers on as they come; how many requests were refused."""
+    refused = 0
+    mistakes: set[str] = set()
+    for answers in every:
+        for receive in receivers:
+            receive(answers)
+        refused += answers.refused
+        mistakes.update(answers.mistakes)
+    for mistake in sorted(mistakes):
+        typer.echo(f"onestop settle: a mistake of ours, please report it: {mistake}", err=True)
+    return refused
+
+
+def _fail(message: str) -> NoReturn:
     typer.echo(f"onestop settle: {message}", err=True)
     raise typer.Exit(USAGE_EXIT)
 
 
-def _blocks(name: str, stream: BinaryIO) -> Iterator[Block]:
-    yield from blocks_of(stream, named_json=name.endswith(".json"))
+def _check(name: str) -> None:
+    """Look whether an input can be read before anything is written; a pipe can be opened only once, and is not."""
+    if name == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise Unusable("standard input is closed")
+        return
+    with telling(name):
+        mode = Path(name).stat().st_mode
+        if S_ISREG(mode) or S_ISDIR(mode):
+            Path(name).open("rb").close()
+
+
+def _blocks(files: list[str]) -> Iterator[Block]:
+    for name in files:
+        with telling(name), _opened(name) as stream:
+            yield from blocks_of(stream, named_json=name.endswith(".json"))
 
 
 @contextmanager
@@ -95,55 +131,79 @@ def _opened(name: str) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _target(out: Path | None) -> Iterator[BinaryIO]:
-    """Open where the answers go. A file appears under its name only when it is whole."""
-    if out is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    if out.exists() and not out.is_file():
-        with out.open("wb") as stream:
-            yield stream
-        return
-    part = out.with_name(out.name + ".part")
+def _unwinding_when_stopped() -> Iterator[None]:
+    """Let a polite kill unwind as Ctrl-C does, so that no part of a file stays behind."""
+
+    def stop(number: int, _frame: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    every = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # What is ignored already stays so: nohup.
+    numbers = [number for number in every if signal.getsignal(number) == signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, stop)
     try:
-        with part.open("wb") as stream:
-            yield stream
-        part.replace(out)
+        yield
     finally:
-        part.unlink(missing_ok=True)
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
 
 
-def _progress(*, quiet: bool) -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[done]}"),
-        console=console,
-        disable=quiet or not console.is_terminal,
-    )
+@contextmanager
+def _progress(files: list[str], *, quiet: bool) -> Iterator[Callable[[BlockAnswer], None]]:
+    """Show a progress bar where people look at standard error, and no answers run through it."""
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda _answers: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (BarColumn(), TransferSpeedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[done]}"))
+    settled = refused = 0
+    # Drawn by hand: a thread that draws would be one to fork beside.
+    bar = Progress(*columns, console=Console(stderr=True), auto_refresh=False, redirect_stdout=False)
+    with bar:
+        task = bar.add_task("settle", total=_size(files), done="")
+        drawn = perf_counter()
+
+        def show(answers: BlockAnswer) -> None:
+            nonlocal drawn, refused, settled
+            settled += answers.settled
+            refused += answers.refused
+            due = perf_counter() - drawn > REFRESH_SECONDS
+            done = f"{settled:,} settled, {refused:,} refused"
+            bar.update(task, advance=answers.consumed, done=done, refresh=due)
+            drawn = perf_counter() if due else drawn
+
+        yield show
 
 
 def _size(files: list[str]) -> int | None:
-    if STANDARD_INPUT in files:
-        return None
-    return sum(Path(name).stat().st_size for name in files)
+    """The bytes to come, or None where a pipe does not tell."""
+    found = [Path(name).stat() for name in files if name != STANDARD_INPUT]
+    known = len(found) == len(files) and all(S_ISREG(each.st_mode) for each in found)
+    return sum(each.st_size for each in found) if known else None
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _print_tables(data: bytes, target: BinaryIO, language: str) -> None:
-    shown: Language = "en" if language == "en" else "zh-CN"
-    # Where no terminal gives a width, one at which the sentences stay readable.
-    console = Console() if target is sys.stdout.buffer and sys.stdout.isatty() else Console(width=120)
-    for line in data.split(b"\n"):
-        if line:
-            with console.capture() as captured:
-                console.print(answer_table(json.loads(line), shown))
+def _tables(language: Language, *, on_terminal: bool) -> Callable[[bytes], bytes]:
+    """Make what turns answers into tables; it counts them, since a refusal does not say of which bill it is."""
+    from rich.console import Console
+
+    from app.commands.tables import answer_table
+
+    on_terminal = on_terminal or "COLUMNS" in os.environ
+    console = Console(width=None if on_terminal else TABLE_WIDTH, highlight=False)
+    numbers = count(1)
+
+    def render(data: bytes) -> bytes:
+        with console.capture() as captured:
+            for line in data.splitlines():
+                console.print(answer_table(json.loads(line), language, next(numbers)))
                 console.print()
-            target.write(captured.get().encode())
+        return captured.get().encode()
+
+    return render

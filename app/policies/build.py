@@ -38,13 +38,13 @@ def build_pack(tree: Branch) -> Pack:
     """Make the pack of a region, or of a region with an overlay laid over it."""
     effective_from = tree.day("effective_from")
     assert effective_from is not None
-    title = tree.branch("title")
+    title = tree.optional("title")
     return Pack(
         id=pack_id(tree),
         area=tree.text("area"),
         hash=content_hash(tree),
-        scheme=tree.text("scheme"),
-        title={language: title.text(language) for language in title.entries},
+        scheme=tree.text("scheme") if tree.value("scheme") else None,
+        title={language: title.text(language) for language in title.entries} if title else {},
         effective_from=effective_from,
         effective_to=tree.day("effective_to"),
         scope=_scope(tree.branch("scope")),

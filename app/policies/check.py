@@ -108,9 +108,7 @@ class _Check:
             text = value.text if isinstance(value, yaml.Scalar) and not value.is_null else ""
             if key not in Source._fields:
                 self._error(under(path, key), line, f"unknown key, expected {SOURCE.expected}")
-            elif isinstance(value, yaml.Unreadable):
-                continue
-            elif not text.strip():
+            elif not text.strip() and not isinstance(value, yaml.Unreadable):
                 self._error(under(path, key), line, "found no words, expected words")
             words[key] = text
         if words.keys() in ({"document", "clause"}, {"assumed"}):

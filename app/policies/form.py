@@ -202,8 +202,8 @@ OPTIONAL_BLOCKS: Final[dict[str, AnyForm]] = {
 _TITLE: Final = Record({"zh-CN": WORDS, "en": WORDS}, {}, sourced=False)
 
 REGION: Final = Record(
-    {"name": NAME, "title": _TITLE, "area": AREA, "scheme": WORDS, "effective_from": DAY, **BLOCKS},
-    {"effective_to": DAY, **OPTIONAL_BLOCKS},
+    {"name": NAME, "area": AREA, "effective_from": DAY, **BLOCKS},
+    {"title": _TITLE, "scheme": WORDS, "effective_to": DAY, **OPTIONAL_BLOCKS},
     sourced=False,
 )
 # What an overlay leaves out it has from its region; what it gives keeps the region's form and may be no null there.

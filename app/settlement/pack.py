@@ -223,7 +223,7 @@ class Pack:
     id: str
     area: str
     hash: str
-    scheme: str
+    scheme: str | None
     title: Mapping[str, str]
     effective_from: date
     effective_to: date | None
