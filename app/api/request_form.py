@@ -27,6 +27,7 @@ from app.settlement.bill import (
     EncounterType,
     Facility,
     Line,
+    LineValues,
     Patient,
     Referral,
 )
@@ -143,6 +144,6 @@ def request_of(values: Mapping[str, Any]) -> Request:
     return Request(bill, None if year is None else YearToDate(**year), person_id)
 
 
-def _line(values: dict[str, Any]) -> Line:
+def _line(values: dict[str, Any]) -> LineValues:
     del values["name"]
-    return Line(**values)
+    return (*Line(**values),)

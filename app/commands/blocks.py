@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -10,6 +10,7 @@ from app.api.wire import MAX_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import BufferedReader
 
 # Some 50 ms of work: far more than passing it to a worker takes, and little enough to keep all workers busy to the end.
 BLOCK_SIZE: Final = 256 * 1024
@@ -34,15 +35,15 @@ class Block(NamedTuple):
         return [line.removesuffix(b"\r") for line in lines if line.strip(_BLANK + b"\n")]
 
 
-def blocks_of(stream: BinaryIO, *, named_json: bool) -> Iterator[Block]:
+def blocks_of(stream: BufferedReader, *, named_json: bool) -> Iterator[Block]:
     """Cut a file into blocks of lines; a file that is one JSON document is one block.
 
     A line or document longer than a request may be is cut off just above that size, where it is refused. `named_json`
     says that the file's name promises one document.
     """
-    head = stream.read(BLOCK_SIZE)
+    head = _read(stream, BLOCK_SIZE)
     if not _is_json(_first_line(head)):
-        head += stream.read(MAX_BODY + 1 - len(head))
+        head += _read(stream, MAX_BODY + 1 - len(head))
         if _is_one_document(head, named_json=named_json):
             skipped = sum(len(chunk) for chunk in _chunks(b"", stream))
             yield Block(head, one_document=True, consumed=len(head) + skipped)
@@ -50,11 +51,20 @@ def blocks_of(stream: BinaryIO, *, named_json: bool) -> Iterator[Block]:
     yield from _blocks_of_lines(_chunks(head, stream))
 
 
-def _chunks(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
+def _chunks(head: bytes, stream: BufferedReader) -> Iterator[bytes]:
     """What was read already and what comes behind it."""
     yield from (head[start : start + BLOCK_SIZE] for start in range(0, len(head), BLOCK_SIZE))
-    while chunk := stream.read(BLOCK_SIZE):
+    while chunk := _read(stream, BLOCK_SIZE):
         yield chunk
+
+
+def _read(stream: BufferedReader, size: int) -> bytes:
+    """Read so many bytes, or all that is left; piece by piece, since a buffered read of a pipe is deaf to Ctrl-C."""
+    pieces = []
+    while size > 0 and (piece := stream.read1(size)):
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
 
 
 def _blocks_of_lines(chunks: Iterator[bytes]) -> Iterator[Block]:

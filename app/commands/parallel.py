@@ -161,11 +161,14 @@ def _start_worker(catalogue: Catalogue) -> _Worker:
     import multiprocessing
     from multiprocessing import resource_tracker
 
-    if multiprocessing.get_start_method() != "fork":
+    ours, theirs = multiprocessing.Pipe()
+    forked = multiprocessing.get_start_method() == "fork"
+    if not forked:
         # It lets signals through again where it starts, so it starts before they are held back.
         resource_tracker.ensure_running()
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.Process(target=_work, args=(theirs, catalogue), daemon=True)
+    # A fork has our end of the pipe too, and would never see it closed.
+    arguments = (theirs, ours if forked else None, catalogue)
+    process = multiprocessing.Process(target=_work, args=arguments, daemon=True)
     with _interrupts_held():
         process.start()
     theirs.close()
@@ -185,11 +188,13 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _work(pipe: Connection, catalogue: Catalogue) -> None:
+def _work(pipe: Connection, not_ours: Connection | None, catalogue: Catalogue) -> None:
     """Run a worker process: answer blocks for as long as there is a parent."""
     from queue import SimpleQueue
     from threading import Thread
 
+    if not_ours is not None:
+        not_ours.close()
     blocks: SimpleQueue[Block] = SimpleQueue()
     Thread(target=_receive, args=(pipe, blocks), daemon=True).start()
     while True:

@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn, cast
 
 import typer
 
@@ -24,6 +24,7 @@ from app.settings import SettingsError, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from io import BufferedReader
 
     from app.commands.tables import Language
 
@@ -122,9 +123,9 @@ def _blocks(files: list[str]) -> Iterator[Block]:
 
 
 @contextmanager
-def _opened(name: str) -> Iterator[BinaryIO]:
+def _opened(name: str) -> Iterator[BufferedReader]:
     if name == STANDARD_INPUT:
-        yield sys.stdin.buffer
+        yield cast("BufferedReader", sys.stdin.buffer)
         return
     with Path(name).open("rb") as stream:
         yield stream

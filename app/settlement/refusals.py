@@ -164,8 +164,12 @@ def _of_line(index: int, line: Line) -> Iterator[Finding]:
 
 def of_sums(lines: tuple[LineValues, ...], costs: Costs, suspects: Sequence[int]) -> Iterator[Finding]:
     """Step 3: the sums, per code, of the bill, then of the scope. Every refund is among the `suspects`."""
-    refunded = any(lines[index][6] < 0 for index in suspects)
-    refunds = list(_of_codes(lines)) if refunded else []
+    first_refunds: dict[str, int] = {}
+    for index in suspects:
+        _, code, _, _, _, _, amount, _, _, _ = lines[index]
+        if amount < 0:
+            first_refunds.setdefault(code, index)
+    refunds = list(_of_codes(lines, first_refunds)) if first_refunds else []
     yield from refunds
     if abs(costs.total) > MAX_FEN:
         yield AMOUNT_OUT_OF_RANGE.at("lines")
@@ -175,17 +179,11 @@ def of_sums(lines: tuple[LineValues, ...], costs: Costs, suspects: Sequence[int]
         yield BILL_TOTAL_NOT_POSITIVE.at("lines")
 
 
-def _of_codes(lines: tuple[LineValues, ...]) -> Iterator[Finding]:
-    first_refund: dict[str, int] = {}
-    for index, (_, code, _, _, _, _, amount, _, _, _) in enumerate(lines):
-        if amount < 0:
-            first_refund.setdefault(code, index)
-    if not first_refund:
-        return
-    net = dict.fromkeys(first_refund, ZERO)
+def _of_codes(lines: tuple[LineValues, ...], first_refunds: dict[str, int]) -> Iterator[Finding]:
+    net = dict.fromkeys(first_refunds, ZERO)
     for _, code, _, _, _, _, amount, _, _, _ in lines:
         if code in net:
             net[code] += amount
-    for code, index in first_refund.items():
+    for code, index in first_refunds.items():
         if net[code] < 0:
             yield REFUND_EXCEEDS_CHARGE.at("lines", index, "amount")
