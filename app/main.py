@@ -30,8 +30,26 @@ if TYPE_CHECKING:
 
 def create_app(settings: Settings) -> ASGIApp:
     """Put one application together; a second call gives a second one that shares nothing with the first."""
+    parts = _parts(settings)
+    return Observed(_routed(parts), parts.metrics, parts.logger)
+
+
+def app_from_environment() -> ASGIApp:
+    """Make the application as a worker process does: with the settings of its environment."""
+    return create_app(read_settings())
+
+
+def api_document() -> dict[str, Any]:
+    """Build the OpenAPI document that is committed: its examples come from the packs that ship."""
+    return _routed(_parts(Settings())).openapi()
+
+
+def _parts(settings: Settings) -> Parts:
     catalogue = load_shipped(settings.packs_dir)
-    parts = Parts(catalogue, Metrics(len(catalogue.packs)), logger_for(settings.log_format))
+    return Parts(catalogue, Metrics(len(catalogue.packs)), logger_for(settings.log_format))
+
+
+def _routed(parts: Parts) -> FastAPI:
     app = FastAPI(
         title="onestop",
         version=version("onestop-settlement"),
@@ -43,12 +61,7 @@ def create_app(settings: Settings) -> ASGIApp:
     app.include_router(ops.router(parts))
     _answer_problems(app, parts)
     _serve_documentation(app)
-    return Observed(app, parts.metrics, parts.logger)
-
-
-def app_from_environment() -> ASGIApp:
-    """Make the application as a worker process does: with the settings of its environment."""
-    return create_app(read_settings())
+    return app
 
 
 def _answer_problems(app: FastAPI, parts: Parts) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from itertools import repeat
 from operator import is_
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -28,9 +28,6 @@ from app.api.forms import (
 from app.api.request_form import AREA, COUNT, DAY, LINE, MONEY, PRICE, QUANTITY, RATIO, REQUEST, SUM, Request
 from app.settlement.bill import Bill, Encounter, Facility, LineValues, Patient
 from app.settlement.year import YearToDate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 # Unset members must not be confused with null ones, which are not allowed everywhere.
 _UNSET: Final = msgspec.UNSET
@@ -90,7 +87,7 @@ _DECODER: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(_struct(REQUES
 def _each_member_once(request: Any, columns: dict[str, tuple[Any, ...]], body: bytes) -> bool:
     """Whether no member is repeated, of which the decoder would keep the last without a word.
 
-    Every member has its colon: as many colons as members (and as strings hold) leave none for a repeated one.
+    Every member has its colon: as many colons as members (and as texts hold) leave none for a repeated one.
     """
     objects = [request, request.facility, request.patient, request.encounter]
     if request.year_to_date is not _UNSET:
@@ -100,7 +97,9 @@ def _each_member_once(request: Any, columns: dict[str, tuple[Any, ...]], body: b
     colons = body.count(b":")
     if colons == members:
         return True
-    return colons == members + sum([text.count(":") for text in _strings([*objects, *request.lines])])
+    texts = [request.bill_id, request.facility.code, request.facility.name]
+    texts += [request.patient.person_id, request.patient.name, *columns["code"], *columns["name"]]
+    return colons == members + "".join([text for text in texts if type(text) is str]).count(":")
 
 
 def _count(item: Any) -> int:
@@ -111,11 +110,6 @@ def _count(item: Any) -> int:
 _OPTIONAL: Final = [member.name for member in LINE.members if not member.required]
 
 
-def _strings(objects: Iterable[Any]) -> Iterable[str]:
-    for item in objects:
-        yield from (value for value in msgspec.structs.astuple(item) if type(value) is str)
-
-
 def _request(values: Any, columns: dict[str, tuple[Any, ...]]) -> Request:
     bill = Bill(
         values.bill_id,
@@ -123,8 +117,8 @@ def _request(values: Any, columns: dict[str, tuple[Any, ...]]) -> Request:
         _patient(values.patient),
         _encounter(values.encounter),
         _lines(columns),
-        _or(values.emergency_aid_approved, 0, SUM.read_plain),
-        _or(values.prepaid, 0, SUM.read_plain),
+        _or(values.emergency_aid_approved, 0, SUM.plain.__getitem__),
+        _or(values.prepaid, 0, SUM.plain.__getitem__),
     )
     return Request(bill, _year(values.year_to_date), values.patient.person_id)
 
@@ -163,7 +157,7 @@ def _encounter(values: Any) -> Encounter:
 def _year(values: Any) -> YearToDate | None:
     if values is _UNSET:
         return None
-    return YearToDate(*[_or(getattr(values, name), 0, SUM.read_plain) for name in YearToDate._fields])
+    return YearToDate(*[_or(getattr(values, name), 0, SUM.plain.__getitem__) for name in YearToDate._fields])
 
 
 def _columns(lines: list[Any]) -> dict[str, tuple[Any, ...]]:
@@ -186,15 +180,15 @@ def _lines(columns: dict[str, tuple[Any, ...]]) -> tuple[LineValues, ...]:
     if numbers:
         COUNT.check(min(numbers))
         COUNT.check(max(numbers))
-    price, ratio = PRICE.read_plain, RATIO.read_plain
+    price, ratio = PRICE.plain.__getitem__, RATIO.plain.__getitem__
     values = (
         numbers,
         columns["code"],
         columns["category"],
         columns["catalogue_class"],
-        map(QUANTITY.read_plain, columns["quantity"]),
+        map(QUANTITY.plain.__getitem__, columns["quantity"]),
         map(price, columns["unit_price"]),
-        map(MONEY.read_plain, columns["amount"]),
+        map(MONEY.plain.__getitem__, columns["amount"]),
         [None if value is None or value is _UNSET else price(value) for value in columns["ceiling_price"]],
         [None if value is None or value is _UNSET else ratio(value) for value in columns["self_pay_ratio"]],
         [value is True for value in columns["essential_medicine"]],

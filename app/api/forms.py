@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from app.api.memo import Memo
 from app.api.strict_json import FractionToken, IntegerToken
 from app.settlement.money import json_number, plain_number
 from app.settlement.refusals import FIELD_INVALID, Finding
@@ -100,13 +100,12 @@ class DateForm(NamedTuple):
     def read(self, value: object) -> date:
         if type(value) is not str:
             raise WrongForm
-        return _day(value)
+        return _DAYS[value]
 
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
-@lru_cache(maxsize=4096)
 def _day(text: str) -> date:
     if not _DAY.fullmatch(text):
         raise WrongForm
@@ -114,6 +113,9 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise WrongForm from None
+
+
+_DAYS: Final = Memo(_day)
 
 
 class ChoiceForm(NamedTuple):
@@ -179,8 +181,8 @@ class NumberForm:
     def __init__(self, places: int, *, negative: bool) -> None:
         self.places = places
         self.negative = negative
-        # A hospital's prices and quantities recur: most texts were read before.
-        self.read_plain = lru_cache(maxsize=16_384)(self._read_plain)
+        # By what the fast decoder gives: a string, or the value of a JSON integer.
+        self.plain: Memo[str | int, int] = Memo(self._read_plain)
 
     @property
     def expected(self) -> str:
@@ -194,13 +196,12 @@ class NumberForm:
 
     def read(self, value: object) -> int:
         if type(value) is str:
-            return self.read_plain(value)
+            return self.plain[value]
         if type(value) is IntegerToken or type(value) is FractionToken:
             return self._checked(json_number(value, self.places))
         raise WrongForm
 
     def _read_plain(self, value: str | int) -> int:
-        """Read what the fast decoder gives: a string, or the value of a JSON integer."""
         return self._checked(plain_number(value if type(value) is str else str(value), self.places))
 
     def _checked(self, scaled: int | None) -> int:

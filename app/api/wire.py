@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import msgspec
@@ -10,10 +9,11 @@ import msgspec
 from app.api import strict_json
 from app.api.fast_reader import read_valid
 from app.api.forms import MAX_FINDINGS
+from app.api.memo import Memo
 from app.api.request_form import REQUEST, Request, request_of
 from app.settlement import refusals
 from app.settlement.explain import explain
-from app.settlement.money import money_text, rate_text
+from app.settlement.money import Fen, money_text, rate_text
 
 if TYPE_CHECKING:
     from app.settlement.pack import Source
@@ -66,9 +66,9 @@ def write_settlement(settlement: Settlement, envelope: Envelope) -> bytes:
     drug_ratio = "null"
     if drugs is not None:
         drug_ratio = (
-            f'{{"ratio":"{_rate(drugs.ratio)}","threshold":"{_rate(drugs.threshold)}","met":{_boolean(drugs.met)}}}'
+            f'{{"ratio":"{_RATE[drugs.ratio]}","threshold":"{_RATE[drugs.threshold]}","met":{_boolean(drugs.met)}}}'
         )
-    return (
+    head = (
         f'{{"settlement_id":{_string(envelope.settlement_id)},"status":"{envelope.status}",'
         f'"bill_id":{_string(settlement.bill_id)},"facility_code":{_string(settlement.facility_code)},'
         f'"settled_at":{_string(envelope.settled_at)},'
@@ -76,18 +76,22 @@ def write_settlement(settlement: Settlement, envelope: Envelope) -> bytes:
         f'"insurance_year":{settlement.insurance_year},'
         f'"year_to_date_source":"{envelope.year_to_date_source}",'
         f'"costs":{_money_members(costs)},'
-        f'"deductible":{{"amount":"{_money(settlement.deductible)}",'
-        f'"waived":"{_money(settlement.deductible_waived)}"}},'
+        f'"deductible":{{"amount":"{_MONEY[settlement.deductible]}",'
+        f'"waived":"{_MONEY[settlement.deductible_waived]}"}},'
         f'"payers":{_money_members(payers)},'
-        f'"actual_reimbursement_ratio":"{_rate(settlement.actual_reimbursement_ratio)}",'
+        f'"actual_reimbursement_ratio":"{_RATE[settlement.actual_reimbursement_ratio]}",'
         f'"deposit_required":{_boolean(settlement.deposit_required)},'
-        f'"amount_due":"{_money(settlement.amount_due)}","refund_due":"{_money(settlement.refund_due)}",'
+        f'"amount_due":"{_MONEY[settlement.amount_due]}","refund_due":"{_MONEY[settlement.refund_due]}",'
         f'"catalogue_drug_ratio":{drug_ratio},'
         f'"year_to_date":{_money_members(settlement.year_to_date)},'
         f'"stages":[{",".join([_stage(stage) for stage in settlement.stages])}],'
-        f'"lines":[{_lines(settlement.lines)}],'
-        f'"explanation_version":{EXPLANATION_VERSION}}}'
-    ).encode()
+        f'"lines":['
+    )
+    # The lines are ASCII alone and most of the answer: joined as text, the Chinese sentences would widen them.
+    return b"".join((head.encode(), _lines(settlement.lines).encode(), _TAIL))
+
+
+_TAIL: Final = f'],"explanation_version":{EXPLANATION_VERSION}}}'.encode()
 
 
 def _boolean(value: bool) -> str:  # noqa: FBT001 # it is the one thing this writes
@@ -98,36 +102,35 @@ def _string(text: str | None) -> str:
     return msgspec.json.encode(text).decode()
 
 
-# The same amounts come again and again: zeros, caps, thresholds, a hospital's prices.
-_money = lru_cache(maxsize=16_384)(money_text)
-_rate = lru_cache(maxsize=1024)(rate_text)
+_MONEY: Final[Memo[Fen, str]] = Memo(money_text)
+_RATE: Final[Memo[int, str]] = Memo(rate_text)
 
 
 def _money_members(amounts: Costs | Payers | YearToDate) -> str:
-    members = [f'"{name}":"{_money(amount)}"' for name, amount in zip(amounts._fields, amounts, strict=True)]
+    members = [f'"{name}":"{_MONEY[amount]}"' for name, amount in zip(amounts._fields, amounts, strict=True)]
     return "{" + ",".join(members) + "}"
 
 
 def _stage(result: StageResult) -> str:
     inputs = [
-        f'"{name}":null' if amount is None else f'"{name}":"{_money(amount)}"' for name, amount in result.inputs.items()
+        f'"{name}":null' if amount is None else f'"{name}":"{_MONEY[amount]}"' for name, amount in result.inputs.items()
     ]
-    inputs += [f'"{name}":"{_rate(rate)}"' for name, rate in result.rates.items()]
-    rate = "null" if result.rate is None else f'"{_rate(result.rate)}"'
+    inputs += [f'"{name}":"{_RATE[rate]}"' for name, rate in result.rates.items()]
+    rate = "null" if result.rate is None else f'"{_RATE[result.rate]}"'
     text = explain(result)
     # Our own sentences hold no character that JSON escapes; the packs' words may.
     return (
         f'{{"stage":"{result.stage}","applied":{_boolean(result.applied)},"reason":"{result.reason}",'
-        f'"inputs":{{{",".join(inputs)}}},"rate":{rate},"amount":"{_money(result.amount)}",'
-        f'"source":{_source(result.source)},"text":{{"zh-CN":"{text.zh}","en":"{text.en}"}}}}'
+        f'"inputs":{{{",".join(inputs)}}},"rate":{rate},"amount":"{_MONEY[result.amount]}",'
+        f'"source":{_SOURCE[result.source]},"text":{{"zh-CN":"{text.zh}","en":"{text.en}"}}}}'
     )
 
 
-@lru_cache(maxsize=1024)
 def _source(source: Source | None) -> str:
-    if source is None:
-        return "null"
-    return msgspec.json.encode(source_members(source)).decode()
+    return "null" if source is None else msgspec.json.encode(source_members(source)).decode()
+
+
+_SOURCE: Final[Memo[Source | None, str]] = Memo(_source)
 
 
 def source_members(source: Source) -> dict[str, str]:
@@ -142,19 +145,19 @@ def _lines(lines: list[LineScope]) -> str:
     for line_no, full_self_pay, over_ceiling, first_self_pay, eligible, ratio, ratio_from in lines:
         if ratio is not None:
             add(
-                f'{{"line_no":{line_no},"full_self_pay":"0.00","over_ceiling":"{_money(over_ceiling)}",'
-                f'"first_self_pay":"{_money(first_self_pay)}","eligible":"{_money(eligible)}",'
-                f'"self_pay_ratio":"{_rate(ratio)}","ratio_from":"{ratio_from}"}}'
+                f'{{"line_no":{line_no},"full_self_pay":"0.00","over_ceiling":"{_MONEY[over_ceiling]}",'
+                f'"first_self_pay":"{_MONEY[first_self_pay]}","eligible":"{_MONEY[eligible]}",'
+                f'"self_pay_ratio":"{_RATE[ratio]}","ratio_from":"{ratio_from}"}}'
             )
         elif full_self_pay or over_ceiling:
             add(
-                f'{{"line_no":{line_no},"full_self_pay":"{_money(full_self_pay)}",'
-                f'"over_ceiling":"{_money(over_ceiling)}","first_self_pay":"0.00",'
-                f'"eligible":"{_money(eligible)}","self_pay_ratio":null,"ratio_from":null}}'
+                f'{{"line_no":{line_no},"full_self_pay":"{_MONEY[full_self_pay]}",'
+                f'"over_ceiling":"{_MONEY[over_ceiling]}","first_self_pay":"0.00",'
+                f'"eligible":"{_MONEY[eligible]}","self_pay_ratio":null,"ratio_from":null}}'
             )
         else:
             add(
                 f'{{"line_no":{line_no},"full_self_pay":"0.00","over_ceiling":"0.00","first_self_pay":"0.00",'
-                f'"eligible":"{_money(eligible)}","self_pay_ratio":null,"ratio_from":null}}'
+                f'"eligible":"{_MONEY[eligible]}","self_pay_ratio":null,"ratio_from":null}}'
             )
     return ",".join(written)

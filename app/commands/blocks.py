@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -10,7 +10,6 @@ from app.api.wire import MAX_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from io import BufferedReader
 
 # Some 50 ms of work: far more than passing it to a worker takes, and little enough to keep all workers busy to the end.
 BLOCK_SIZE: Final = 256 * 1024
@@ -20,6 +19,12 @@ BLOCK_LINES: Final = 512
 _BLANK: Final = b" \t\r"
 _OPENING_LINES: Final = (b"{", b"[")
 _SYNTAX: Final = msgspec.json.Decoder(msgspec.Raw)
+
+
+class Readable(Protocol):
+    """A file, or standard input: what can be read piece by piece."""
+
+    def read1(self, size: int, /) -> bytes: ...
 
 
 class Block(NamedTuple):
@@ -35,7 +40,7 @@ class Block(NamedTuple):
         return [line.removesuffix(b"\r") for line in lines if line.strip(_BLANK + b"\n")]
 
 
-def blocks_of(stream: BufferedReader, *, named_json: bool) -> Iterator[Block]:
+def blocks_of(stream: Readable, *, named_json: bool) -> Iterator[Block]:
     """Cut a file into blocks of lines; a file that is one JSON document is one block.
 
     A line or document longer than a request may be is cut off just above that size, where it is refused. `named_json`
@@ -51,14 +56,14 @@ def blocks_of(stream: BufferedReader, *, named_json: bool) -> Iterator[Block]:
     yield from _blocks_of_lines(_chunks(head, stream))
 
 
-def _chunks(head: bytes, stream: BufferedReader) -> Iterator[bytes]:
+def _chunks(head: bytes, stream: Readable) -> Iterator[bytes]:
     """What was read already and what comes behind it."""
     yield from (head[start : start + BLOCK_SIZE] for start in range(0, len(head), BLOCK_SIZE))
     while chunk := _read(stream, BLOCK_SIZE):
         yield chunk
 
 
-def _read(stream: BufferedReader, size: int) -> bytes:
+def _read(stream: Readable, size: int) -> bytes:
     """Read so many bytes, or all that is left; piece by piece, since a buffered read of a pipe is deaf to Ctrl-C."""
     pieces = []
     while size > 0 and (piece := stream.read1(size)):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn, cast
 
 import typer
 
-from app.commands.blocks import Block, blocks_of
+from app.commands.blocks import Block, Readable, blocks_of
 from app.commands.parallel import BlockAnswer, WorkerLost, settle_blocks
 from app.commands.targets import Unusable, target, telling
 from app.policies.catalogue import load_folder, load_shipped
@@ -24,7 +24,6 @@ from app.settings import SettingsError, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from io import BufferedReader
 
     from app.commands.tables import Language
 
@@ -123,9 +122,9 @@ def _blocks(files: list[str]) -> Iterator[Block]:
 
 
 @contextmanager
-def _opened(name: str) -> Iterator[BufferedReader]:
+def _opened(name: str) -> Iterator[Readable]:
     if name == STANDARD_INPUT:
-        yield cast("BufferedReader", sys.stdin.buffer)
+        yield cast("Readable", sys.stdin.buffer)
         return
     with Path(name).open("rb") as stream:
         yield stream
@@ -196,7 +195,7 @@ def _tables(language: Language, *, on_terminal: bool) -> Callable[[bytes], bytes
 
     from app.commands.tables import answer_table
 
-    on_terminal = on_terminal or "COLUMNS" in os.environ
+    on_terminal = on_terminal or bool(os.environ.get("COLUMNS"))
     console = Console(width=None if on_terminal else TABLE_WIDTH, highlight=False)
     numbers = count(1)
 

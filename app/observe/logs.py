@@ -24,9 +24,9 @@ def logger_for(log_format: LogFormat) -> structlog.typing.FilteringBoundLogger:
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.processors.LogfmtRenderer(key_order=("timestamp", "level", "event"), drop_missing=True)
     )
-    logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+    lazy: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         processors=[
             structlog.processors.add_log_level,
@@ -36,6 +36,8 @@ def logger_for(log_format: LogFormat) -> structlog.typing.FilteringBoundLogger:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
+    # Bound once: the lazy one would put itself together anew for every line.
+    logger: structlog.typing.FilteringBoundLogger = lazy.bind()
     return logger
 
 

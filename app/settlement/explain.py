@@ -6,6 +6,7 @@ Words only: every number in a sentence is one that the stage calculated with or 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.settlement.money import grouped, percent
@@ -22,6 +23,9 @@ class Sentence(NamedTuple):
     en: str
 
 
+_grouped = lru_cache(maxsize=16_384)(grouped)
+
+
 def explain(result: StageResult) -> Sentence:
     """Fill in the sentence of a stage's reason with its numbers."""
     template, names = _TEMPLATES[result.stage, result.reason]
@@ -31,7 +35,7 @@ def explain(result: StageResult) -> Sentence:
     numbers = {}
     for name in names:
         if name == "amount":
-            numbers[name] = grouped(result.amount)
+            numbers[name] = _grouped(result.amount)
         elif name == "rate":
             assert result.rate is not None, "a sentence names a rate only where its stage has one"
             numbers[name] = percent(result.rate)
@@ -40,7 +44,7 @@ def explain(result: StageResult) -> Sentence:
         else:
             number = inputs[name]
             assert number is not None, "a sentence names a cap only where it was reached"
-            numbers[name] = grouped(number)
+            numbers[name] = _grouped(number)
     return Sentence(template.zh % numbers, template.en % numbers)
 
 
