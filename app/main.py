@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import fastapi_offline
 from fastapi import FastAPI, Request, Response
@@ -24,32 +24,11 @@ from app.policies.catalogue import load_shipped
 from app.settings import Settings, read_settings
 from app.settlement.refusals import FIELD_INVALID
 
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp
 
-
-def create_app(settings: Settings) -> ASGIApp:
+def create_app(settings: Settings) -> FastAPI:
     """Put one application together; a second call gives a second one that shares nothing with the first."""
-    parts = _parts(settings)
-    return Observed(_routed(parts), parts.metrics, parts.logger)
-
-
-def app_from_environment() -> ASGIApp:
-    """Make the application as a worker process does: with the settings of its environment."""
-    return create_app(read_settings())
-
-
-def api_document() -> dict[str, Any]:
-    """Build the OpenAPI document that is committed: its examples come from the packs that ship."""
-    return _routed(_parts(Settings())).openapi()
-
-
-def _parts(settings: Settings) -> Parts:
     catalogue = load_shipped(settings.packs_dir)
-    return Parts(catalogue, Metrics(len(catalogue.packs)), logger_for(settings.log_format))
-
-
-def _routed(parts: Parts) -> FastAPI:
+    parts = Parts(catalogue, Metrics(len(catalogue.packs)), logger_for(settings.log_format))
     app = FastAPI(
         title="onestop",
         version=version("onestop-settlement"),
@@ -61,7 +40,19 @@ def _routed(parts: Parts) -> FastAPI:
     app.include_router(ops.router(parts))
     _answer_problems(app, parts)
     _serve_documentation(app)
+    # Inside of Starlette's own last handler, which would answer a mistake of ours with a text of its own.
+    app.add_middleware(Observed, metrics=parts.metrics, logger=parts.logger)
     return app
+
+
+def app_from_environment() -> FastAPI:
+    """Make the application as a worker process does: with the settings of its environment."""
+    return create_app(read_settings())
+
+
+def api_document() -> dict[str, Any]:
+    """Build the OpenAPI document that is committed: its examples come from the packs that ship."""
+    return create_app(Settings()).openapi()
 
 
 def _answer_problems(app: FastAPI, parts: Parts) -> None:

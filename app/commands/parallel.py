@@ -169,8 +169,11 @@ def _start_worker(catalogue: Catalogue) -> _Worker:
     # A fork has our end of the pipe too, and would never see it closed.
     arguments = (theirs, ours if forked else None, catalogue)
     process = multiprocessing.Process(target=_work, args=arguments, daemon=True)
-    with _interrupts_held():
-        process.start()
+    try:
+        with _interrupts_held():
+            process.start()
+    except OSError as error:
+        raise WorkerLost(f"no worker process can be started ({error.strerror}); --workers 1 needs none") from error
     theirs.close()
     return _Worker(process, ours)
 

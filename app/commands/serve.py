@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
+import sys
 import tempfile
 from ipaddress import ip_address
-from typing import Annotated, Final
+from typing import Annotated, Final, NoReturn
 
 import typer
-import uvicorn
+from uvicorn import Config, Server
+from uvicorn.supervisors import Multiprocess
 
-from app.observe.logs import logger_for
+from app.api.protocol import Http
+from app.observe.logs import library_lines, logger_for
 from app.policies.catalogue import load_shipped
 from app.policies.errors import PacksRefused
 from app.settings import SettingsError, read_settings
@@ -22,7 +27,7 @@ USAGE_EXIT: Final = 2
 def serve(
     *,
     host: Annotated[str, typer.Option(help="A loopback address: there are no keys yet.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
 ) -> None:
     """Serve the HTTP API, its interactive page under /docs and its metrics under /metrics."""
@@ -31,25 +36,47 @@ def serve(
         packs = len(load_shipped(settings.packs_dir).packs)
     except (SettingsError, PacksRefused) as error:
         _fail(str(error))
-        return
     if not _is_loopback(host):
         _fail(f"--host {host}: expected a loopback address such as 127.0.0.1, since the service has no keys yet")
-    logger_for(settings.log_format).info("serving", host=host, port=port, workers=workers, packs=packs)
-    with tempfile.TemporaryDirectory(prefix="onestop-metrics-") as folder:
+    # The server answers what is in flight, then raises the signal again: asked politely, it has done its work.
+    signal.signal(signal.SIGTERM, _leave)
+    with _listener(host, port) as listener, tempfile.TemporaryDirectory(prefix="onestop-metrics-") as folder:
         if workers > 1:
             # Read by prometheus_client when a worker first imports it: the workers then count together.
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        uvicorn.run(
+        logger_for(settings.log_format).info(
+            "serving", host=host, port=listener.getsockname()[1], workers=workers, packs=packs
+        )
+        config = Config(
             "app.main:app_from_environment",
             factory=True,
-            host=host,
-            port=port,
             workers=workers,
+            http=Http,
             access_log=False,
-            log_config=None,
+            log_config=library_lines(settings.log_format),
             server_header=False,
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
+        try:
+            if workers > 1:
+                Multiprocess(config, [listener]).run()
+            else:
+                Server(config).run([listener])
+        except KeyboardInterrupt:
+            pass
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else str(error)
+        _fail(f"cannot listen on {host}, port {port}: {why}; another one is chosen with --port")
+
+
+def _leave(_number: int, _frame: object) -> NoReturn:
+    sys.exit(0)
 
 
 def _is_loopback(host: str) -> bool:
@@ -59,6 +86,6 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _fail(message: str) -> None:
+def _fail(message: str) -> NoReturn:
     typer.echo(f"onestop serve: {message}", err=True)
     raise typer.Exit(USAGE_EXIT)

@@ -46,3 +46,29 @@ def only_known_fields(_logger: object, _method: str, event: MutableMapping[str, 
     for name in [name for name in event if name not in FIELDS]:
         del event[name]
     return event
+
+
+class LibraryLines(logging.Handler):
+    """What the libraries log, in our format: level, logger and kind of error.
+
+    Their words and tracebacks are left out, since these may hold what a caller sent.
+    """
+
+    def __init__(self, log_format: LogFormat) -> None:
+        super().__init__(logging.WARNING)
+        self._logger = logger_for(log_format)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kind = record.exc_info[0] if record.exc_info else None
+        found = {"error": kind.__name__} if kind else {}
+        self._logger.log(record.levelno, "library", where=record.name, **found)
+
+
+def library_lines(log_format: LogFormat) -> dict[str, Any]:
+    """Configure the libraries' logging, in the form that `logging.config` and uvicorn's workers read."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"ours": {"()": f"{__name__}.{LibraryLines.__name__}", "log_format": log_format}},
+        "root": {"handlers": ["ours"], "level": "WARNING"},
+    }

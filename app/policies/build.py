@@ -22,12 +22,14 @@ from app.settlement.pack import (
     Pack,
     ScopePolicy,
     SecondReimbursementPolicy,
+    StayDeductible,
     TierDeductible,
-    TierRates,
+    TierRate,
 )
 
 if TYPE_CHECKING:
     from app.policies.tree import Branch
+    from app.settlement.bill import Tier
     from app.settlement.pack import BackstopBase, BackstopBasis, Source
 
 # Who pays the backstop where a pack does not say: 商业健康保险 (桂人社发〔2017〕74号 二(二)5).
@@ -80,34 +82,28 @@ def _deductible(block: Branch) -> DeductiblePolicy:
     tiers = block.branch("tiers")
     rows = {tier: tiers.branch(tier) for tier in TIERS}
     return DeductiblePolicy(
-        source=_shared_source([row.source_of(stay) for row in rows.values() for stay in ("first", "repeat")], block),
         waiver_source=block.source_of("waived_for_registered_poor"),
-        tiers={tier: TierDeductible(row.money("first"), row.money("repeat")) for tier, row in rows.items()},
+        tiers={tier: TierDeductible(_stay(row, "first"), _stay(row, "repeat")) for tier, row in rows.items()},
         waived_for_registered_poor=block.flag("waived_for_registered_poor"),
     )
 
 
-def _tier_rates(rates: Branch, block: Branch) -> TierRates:
-    source = _shared_source([rates.source_of(tier) for tier in TIERS], block)
-    return TierRates(source, {tier: rates.rate(tier) for tier in TIERS})
+def _stay(row: Branch, stay: str) -> StayDeductible:
+    return StayDeductible(row.money(stay), row.source_of(stay))
 
 
-def _shared_source(sources: list[Source], block: Branch) -> Source:
-    """Give the source of a table as a whole; where an overlay changed a part of it, the overlay's."""
-    if len(set(sources)) == 1:
-        return sources[0]
-    latest = block.leaf("source").value
-    return cast("Source", latest) if latest in sources else sources[0]
+def _tier_rates(rates: Branch) -> dict[Tier, TierRate]:
+    return {tier: TierRate(rates.rate(tier), rates.source_of(tier)) for tier in TIERS}
 
 
 def _basic_insurance(block: Branch) -> BasicInsurancePolicy:
     out_of_area, preference = block.branch("out_of_area"), block.branch("preference")
     return BasicInsurancePolicy(
         annual_cap=block.cap(),
-        in_area=_tier_rates(block.branch("rate"), block),
+        in_area=_tier_rates(block.branch("rate")),
         unreferred_reduction=block.rate("unreferred_reduction"),
-        out_of_area_approved=_tier_rates(out_of_area.branch("approved"), block),
-        out_of_area_unapproved=_tier_rates(out_of_area.branch("unapproved"), block),
+        out_of_area_approved=_tier_rates(out_of_area.branch("approved")),
+        out_of_area_unapproved=_tier_rates(out_of_area.branch("unapproved")),
         preference_source=preference.source_of("rate_bonus"),
         rate_bonus=preference.rate("rate_bonus"),
     )
@@ -116,7 +112,7 @@ def _basic_insurance(block: Branch) -> BasicInsurancePolicy:
 def _chronic_outpatient(block: Branch | None) -> ChronicOutpatientPolicy | None:
     if block is None:
         return None
-    rates = _tier_rates(block.branch("rate"), block)
+    rates = _tier_rates(block.branch("rate"))
     return ChronicOutpatientPolicy(block.source_of("deductible"), block.money("deductible"), rates)
 
 

@@ -35,28 +35,34 @@ class ScopePolicy:
     essential_medicine_as_class_a: bool
 
 
-class TierDeductible(NamedTuple):
-    """The deductible (起付线) of a first and of a repeat stay, in fen."""
+class StayDeductible(NamedTuple):
+    """The deductible (起付线) of one kind of stay, in fen, and where it comes from."""
 
-    first: Fen
-    repeat: Fen
+    amount: Fen
+    source: Source
+
+
+class TierDeductible(NamedTuple):
+    """The deductibles of a tier: of the first stay of a year, and of each later one."""
+
+    first: StayDeductible
+    repeat: StayDeductible
 
 
 @dataclass(frozen=True, slots=True)
 class DeductiblePolicy:
     """The inpatient deductible by tier and its waiver (取消住院基金起付标准)."""
 
-    source: Source
     waiver_source: Source
     tiers: Mapping[Tier, TierDeductible]
     waived_for_registered_poor: bool
 
 
-class TierRates(NamedTuple):
-    """Reimbursement rates by tier, and where they come from."""
+class TierRate(NamedTuple):
+    """A reimbursement rate, and where it comes from: an overlay may change that of a single tier."""
 
+    rate: Rate
     source: Source
-    by_tier: Mapping[Tier, Rate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +70,10 @@ class BasicInsurancePolicy:
     """The pooled fund's rates (统筹基金支付比例) in and out of area, and its annual cap in fen."""
 
     annual_cap: Fen | None
-    in_area: TierRates
+    in_area: Mapping[Tier, TierRate]
     unreferred_reduction: Rate
-    out_of_area_approved: TierRates
-    out_of_area_unapproved: TierRates
+    out_of_area_approved: Mapping[Tier, TierRate]
+    out_of_area_unapproved: Mapping[Tier, TierRate]
     preference_source: Source
     rate_bonus: Rate
 
@@ -78,7 +84,7 @@ class ChronicOutpatientPolicy:
 
     source: Source
     deductible: Fen
-    rates: TierRates
+    rates: Mapping[Tier, TierRate]
 
 
 class Band(NamedTuple):

@@ -8,8 +8,11 @@ from app.settlement.money import NO_RATE, WHOLE, Fen, times, under_cap
 from app.settlement.result import Reason, StageName, StageResult, last
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.settlement.bill import Tier
     from app.settlement.case import Case
-    from app.settlement.pack import BasicInsurancePolicy, ChronicOutpatientPolicy, TierRates
+    from app.settlement.pack import BasicInsurancePolicy, ChronicOutpatientPolicy, TierRate
 
 STAGE: Final[StageName] = "basic_insurance"
 
@@ -27,8 +30,7 @@ def basic_insurance(  # noqa: PLR0913 # the clause names these six things
     桂人社发〔2017〕74号 二(二)3: the registered poor who keep the referral rules get five points more, in the area,
     outside it and for chronic outpatient care.
     """
-    table = _table(case, policy, chronic)
-    base_rate = table.by_tier[case.tier]
+    base_rate, source = _table(case, policy, chronic)[case.tier]
     unreferred = case.inpatient and case.in_area and not case.compliant
     reduction = policy.unreferred_reduction if unreferred else NO_RATE
     bonus = policy.rate_bonus if case.preferred else NO_RATE
@@ -53,7 +55,7 @@ def basic_insurance(  # noqa: PLR0913 # the clause names these six things
         reason,
         amount,
         rate,
-        policy.preference_source if bonus else table.source,
+        policy.preference_source if bonus else source,
         {
             "eligible": eligible,
             "deductible": deductible,
@@ -65,7 +67,9 @@ def basic_insurance(  # noqa: PLR0913 # the clause names these six things
     )
 
 
-def _table(case: Case, policy: BasicInsurancePolicy, chronic: ChronicOutpatientPolicy | None) -> TierRates:
+def _table(
+    case: Case, policy: BasicInsurancePolicy, chronic: ChronicOutpatientPolicy | None
+) -> Mapping[Tier, TierRate]:
     if not case.inpatient:
         assert chronic is not None, "a chronic outpatient bill under a pack without that block is refused before"
         return chronic.rates

@@ -21,10 +21,9 @@ def deductible(
 
     桂人社发〔2017〕74号 二(二)5: 因病在统筹区内定点医疗机构住院治疗的，取消住院基金起付标准.
     """
-    source = policy.source
     if case.inpatient:
         tier = policy.tiers[case.tier]
-        threshold = tier.repeat if case.repeat_stay else tier.first
+        threshold, source = tier.repeat if case.repeat_stay else tier.first
         waived = case.poor and case.in_area and policy.waived_for_registered_poor
     else:
         assert chronic is not None, "a chronic outpatient bill under a pack without that block is refused before"

@@ -27,10 +27,10 @@ def overlay(blocks: str) -> Any:
 def test_an_overlay_changes_what_it_gives_and_keeps_the_rest() -> None:
     basic = packs(REGION, OVERLAY)[1].basic_insurance
     assert basic.annual_cap == 12_000_000
-    assert basic.in_area.by_tier == {
+    assert {tier: rate for tier, (rate, _) in basic.in_area.items()} == {
         "primary": 9000, "secondary": 7200, "tertiary_municipal": 6000, "tertiary_regional": 5500
     }  # fmt: skip
-    assert basic.out_of_area_approved.by_tier["secondary"] == 6500
+    assert basic.out_of_area_approved["secondary"].rate == 6500
     assert basic.unreferred_reduction == 1000
 
 
@@ -57,10 +57,11 @@ def test_the_nearest_source_above_a_value_counts() -> None:
     assert inner.backstop.source == Source("Law 1", "6")  # its rate is still the law's
 
 
-def test_a_table_that_an_overlay_changed_in_part_has_the_overlays_source() -> None:
+def test_a_tier_that_an_overlay_changed_has_its_source_and_the_other_tiers_keep_the_regions() -> None:
     basic = packs(REGION, OVERLAY)[1].basic_insurance
-    assert basic.in_area.source == CITY
-    assert basic.out_of_area_approved.source == LAW_3
+    assert basic.in_area["secondary"].source == CITY
+    assert basic.in_area["primary"].source == LAW_3
+    assert basic.out_of_area_approved["secondary"].source == LAW_3
     assert basic.preference_source == LAW_3
 
 
@@ -88,7 +89,7 @@ def test_an_overlay_may_add_a_block_that_its_region_lacks() -> None:
     rates = "{primary: 0.8, secondary: 0.7, tertiary_municipal: 0.6, tertiary_regional: 0.5}"
     pack = overlay(f"chronic_outpatient: {{source: {{assumed: x}}, deductible: 100, rate: {rates}}}\n")
     assert pack.chronic_outpatient.deductible == 10_000
-    assert pack.chronic_outpatient.rates.by_tier["tertiary_regional"] == 5000
+    assert pack.chronic_outpatient.rates["tertiary_regional"].rate == 5000
     assert packs(REGION)[0].chronic_outpatient is None
 
 

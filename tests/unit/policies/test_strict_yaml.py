@@ -69,7 +69,7 @@ def test_an_alias_stands_for_the_value_of_its_anchor() -> None:
     approved = "{primary: 0.80, secondary: 0.65, tertiary_municipal: 0.50, tertiary_regional: 0.45}"
     basic = load(changed(anchored, approved, "*rates"))[0].pack.basic_insurance
     assert basic.out_of_area_approved == basic.in_area
-    assert basic.in_area.by_tier["secondary"] == 7500
+    assert basic.in_area["secondary"].rate == 7500
 
 
 def test_what_python_dumps_with_shared_sources_can_be_read() -> None:
