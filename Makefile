@@ -6,6 +6,7 @@ SHELL := bash
 PYTHON ?= python3
 PORT ?= 8000
 WORKERS ?= auto
+PROFILE ?= quick
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
 LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-header \
@@ -20,8 +21,8 @@ setup: .venv/.installed ## put everything into .venv, from the lock (so .venv/bi
 run: setup ## start the service, settle examples/bill.json, keep serving (PORT=8000; ONCE=1 ends after the table)
 	@PORT=$(PORT) ONCE=$(ONCE) $(BIN)/python -m tools.demo
 
-test: lint ## everything the project promises to hold: lint, then all tests (WORKERS=auto)
-	$(BIN)/python -m pytest -n $(WORKERS)
+test: lint ## everything the project promises to hold: lint, then all tests (PROFILE=deep for 100,000 bills; WORKERS=auto)
+	ONESTOP_TEST_PROFILE=$(PROFILE) $(BIN)/python -m pytest -n $(WORKERS)
 
 lint: setup ## ruff, mypy, the import contracts, and the checks of tools/tidy.py
 	$(BIN)/ruff check .

@@ -8,14 +8,13 @@ import socket
 import subprocess
 import sys
 import time
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+
+from app.commands.tables import answer_table
 
 HOST = "127.0.0.1"
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,18 +23,6 @@ BILL = "examples/bill.json"
 LOG = Path("var/serve.log")
 READY_WITHIN = 60.0
 STOP_WITHIN = 10.0
-
-# In the order in which they pay.
-PAYERS = {
-    "basic_insurance": ("基本医疗保险", "basic insurance"),
-    "critical_illness": ("大病保险", "critical-illness insurance"),
-    "medical_assistance": ("医疗救助", "medical assistance"),
-    "emergency_aid": ("疾病应急救助", "emergency aid"),
-    "second_reimbursement": ("二次报销", "second reimbursement"),
-    "backstop": ("兜底", "backstop"),
-    "local_subsidy": ("适当补助", "local subsidy"),
-    "patient": ("个人负担", "patient"),
-}
 
 
 class DemoFailed(Exception):
@@ -135,25 +122,8 @@ def _settle(port: int) -> dict[str, Any]:
 def _show(settlement: dict[str, Any], port: int) -> None:
     # A pipe or a log has no width; sentences of the law need some.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-    language = "en" if _speaks_english() else "zh-CN"
-    stages = {stage["stage"]: stage for stage in settlement["stages"]}
-    total = settlement["costs"]["total"]
-    table = Table(
-        title=f"{BILL}: {settlement['bill_id']} · {settlement['policy']['id']}", title_justify="left", show_footer=True
-    )
-    table.add_column("支付方\nPayer", footer="合计 total", no_wrap=True)
-    table.add_column("金额\nAmount", footer=_money(total), justify="right", no_wrap=True)
-    table.add_column("占比\nShare", footer="100.00%", justify="right", no_wrap=True)
-    table.add_column("原因\nWhy", overflow="fold")
-    for payer, (chinese, english) in PAYERS.items():
-        amount = settlement["payers"][payer]
-        why = stages[payer]["text"][language] if payer in stages else _patient_text(settlement, language)
-        share = f"{Decimal(amount) / Decimal(total):.2%}"
-        style = "bold" if payer == "patient" else "" if Decimal(amount) else "dim"
-        table.add_row(f"{chinese}\n{english}", _money(amount), share, Text(why), style=style)
     console.print()
-    console.print(table)
-    console.print(Text(stages["deductible"]["text"][language]))
+    console.print(answer_table(settlement, "en" if _speaks_english() else "zh-CN"))
     console.print()
     console.print("Next:", style="bold")
     base = f"http://{HOST}:{port}"
@@ -167,38 +137,15 @@ def _show(settlement: dict[str, Any], port: int) -> None:
         ("every number of the policy, and its source", ".venv/bin/onestop packs show guangxi@2017-12-13"),
         ("many bills without a server", ".venv/bin/onestop settle examples/bills.ndjson --explain"),
     ]
-    for what, how in ([] if os.environ.get("ONCE") else served) + offline:
+    for what, how in ([("keep the service running", "make run")] if os.environ.get("ONCE") else served) + offline:
         console.print(f"  {what}:", style="dim")
         # Not through rich: it would wrap the line, and a wrapped command cannot be copied.
-        print(f"    {how}")
+        print(f"    {how}", flush=True)
 
 
 def _speaks_english() -> bool:
     named = next(filter(None, (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
     return named.lower().startswith("en")
-
-
-def _money(amount: str) -> str:
-    return f"{Decimal(amount):,.2f}"
-
-
-def _patient_text(settlement: dict[str, Any], language: str) -> str:
-    due, refund = settlement["amount_due"], settlement["refund_due"]
-    english = language == "en"
-    what = "What is left after all payers" if english else "各方支付后的余额"
-    if Decimal(due):
-        return (
-            f"{what}; {_money(due)} due beyond the prepayment"
-            if english
-            else f"{what}，扣除预交金应补 {_money(due)} 元"
-        )
-    if Decimal(refund):
-        return (
-            f"{what}; {_money(refund)} of the prepayment returned"
-            if english
-            else f"{what}，应退预交金 {_money(refund)} 元"
-        )
-    return what
 
 
 def _serve_on(server: subprocess.Popen[bytes], port: int) -> None:

@@ -191,7 +191,8 @@ class NumberForm:
 
     @property
     def schema(self) -> Schema:
-        text: Schema = {"type": "string", "maxLength": 40, "pattern": "^-?[0-9]+(\\.[0-9]+)?$"}
+        pattern = "^-?[0-9]+(\\.[0-9]+)?$" if self.negative else "^([0-9]+(\\.[0-9]+)?|-0+(\\.0+)?)$"
+        text: Schema = {"type": "string", "maxLength": 40, "pattern": pattern}
         return {"anyOf": [text, {"type": "number"} if self.negative else {"type": "number", "minimum": 0}]}
 
     def read(self, value: object) -> int:

@@ -1,0 +1,165 @@
+"""`onestop serve`: what stops the start, each with one clear line, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import app
+from app.commands import serve
+from tests.api.service import ONESTOP, PATIENCE, PREVIEW, QUIET, Service, received, running, stop, written
+
+BODY = written({})
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
+    """`onestop serve` that should not come to listen, in this process: exit status and standard error."""
+
+    def never(*_arguments: object) -> None:
+        raise AssertionError("it would have listened")
+
+    monkeypatch.setattr(serve, "_listener", never)
+
+    def run(*options: str, **environment: str) -> tuple[int, str]:
+        result = CliRunner(env=QUIET | environment).invoke(app, ["serve", *options])
+        assert isinstance(result.exception, SystemExit), result.exception
+        assert result.stdout == ""
+        return result.exit_code, result.stderr
+
+    return run
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.invalid", "127.0.0.1.example.invalid", ""])
+def test_a_host_that_others_could_reach_is_refused(started: Callable[..., tuple[int, str]], host: str) -> None:
+    assert started("--host", host) == (2, (
+        f"onestop serve: --host {host}: expected a loopback address such as 127.0.0.1, since the service has no keys yet\n"
+    ))  # fmt: skip
+
+
+def test_settings_that_cannot_be_meant_stop_the_start(started: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+    assert [started(ONESTOP_LOG_FORMAT="xml"), started(ONESTOP_PACKS_DIR=str(tmp_path / "nothing"))] == [
+        (2, "onestop serve: ONESTOP_LOG_FORMAT: expected one of console, json\n"),
+        (2, "onestop serve: ONESTOP_PACKS_DIR: expected a folder that exists\n"),
+    ]
+
+
+def test_a_broken_pack_stops_the_start_with_its_path(started: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+    broken = 'extends: guangxi@2017-12-13\narea: "450900"\nbackstop: {source: {assumed: a test}, target: 1.5}\n'
+    (tmp_path / "mine.yaml").write_text(broken, "utf-8")
+    status, told = started(ONESTOP_PACKS_DIR=str(tmp_path))
+    assert status == 2
+    assert told.startswith("onestop serve: mine.yaml: backstop.target (line 3): ")
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_port_in_use_stops_the_start_with_one_line(service: Service, tmp_path: Path, workers: str) -> None:
+    command = [ONESTOP, "serve", "--port", str(service.port), "--workers", workers]
+    ended = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False, env=os.environ | QUIET
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", (
+        f"onestop serve: cannot listen on 127.0.0.1, port {service.port}: Address already in use; another one is chosen with --port\n"
+    ))  # fmt: skip
+
+
+def test_the_first_line_of_the_log_says_where_it_serves(service: Service) -> None:
+    first = json.loads(service.logged().splitlines()[0])
+    del first["timestamp"]
+    assert first == {
+        "event": "serving",
+        "level": "info",
+        "host": "127.0.0.1",
+        "port": service.port,
+        "workers": 1,
+        "packs": 5,
+    }
+
+
+@pytest.mark.parametrize("host", ["::1", "localhost"])
+def test_every_name_of_the_loopback_will_do(host: str) -> None:
+    if host == "::1" and not _has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with running(host=host) as service:
+        assert service.preview(BODY).status_code == 200
+        assert json.loads(service.logged().splitlines()[0])["host"] == host
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("workers", "number"), [
+    ("1", signal.SIGTERM), ("1", signal.SIGINT), ("2", signal.SIGTERM),
+], ids=str)  # fmt: skip
+def test_asked_politely_it_answers_what_is_in_flight_and_ends_well(
+    tmp_path: Path, workers: str, number: signal.Signals
+) -> None:
+    head = f"POST {PREVIEW} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(BODY)}\r\n"
+    with running("--workers", workers, TMPDIR=str(tmp_path)) as service:
+        assert list(tmp_path.iterdir()) != []
+        with service.connected() as connection:
+            connection.sendall(head.encode() + b"expect: 100-continue\r\n\r\n")
+            assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            service.process.send_signal(number)
+            time.sleep(0.5)
+            assert service.process.poll() is None
+            connection.sendall(BODY)
+            assert received(connection).startswith(b"HTTP/1.1 200 OK\r\n")
+        assert service.process.wait(PATIENCE) == 0
+        with pytest.raises(ConnectionError):
+            service.connected()
+        assert "error" not in service.logged()
+        # The folder in which workers count together is gone too.
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_asked_politely_before_it_serves_it_ends_well_too(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [ONESTOP, "serve", "--port", "0"],
+            stderr=stream,
+            cwd=tmp_path,
+            env=os.environ | QUIET | {"TMPDIR": str(tmp_path)},
+        )
+    deadline = time.monotonic() + PATIENCE
+    while b"serving" not in log.read_bytes() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.terminate()
+    assert process.wait(PATIENCE) == 0
+    assert list(tmp_path.iterdir()) == [log]
+
+
+def test_a_worker_that_dies_is_replaced() -> None:
+    with running("--workers", "2") as service:
+        (first, *_) = _workers(service)
+        os.kill(first, signal.SIGKILL)
+        deadline = time.monotonic() + PATIENCE
+        while (first in _workers(service) or len(_workers(service)) < 2) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert first not in _workers(service)
+        assert service.preview(BODY).status_code == 200
+        assert stop(service) == 0
+
+
+def _workers(service: Service) -> list[int]:
+    pid = service.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+    # One of them only watches over what the others leave behind.
+    return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
