@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -47,7 +48,10 @@ def create_app(settings: Settings) -> FastAPI:
 
 def app_from_environment() -> FastAPI:
     """Make the application as a worker process does: with the settings of its environment."""
-    return create_app(read_settings())
+    app = create_app(read_settings())
+    # What is loaded by now stays: the collector need not walk over it again and again.
+    gc.freeze()
+    return app
 
 
 def api_document() -> dict[str, Any]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, cast, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-PREFIX: Final = "ONESTOP_"
 
 LogFormat = Literal["console", "json"]
 
@@ -27,7 +25,8 @@ class Settings(NamedTuple):
 
 def read_settings(environment: Mapping[str, str] | None = None, dotenv: Path = Path(".env")) -> Settings:
     """Read the settings: the environment goes before the `.env` file, an empty value counts as not set."""
-    values = _dotenv(dotenv) | {key: value for key, value in (environment or os.environ).items() if value}
+    given = os.environ if environment is None else environment
+    values = _dotenv(dotenv) | {name: value for name, value in given.items() if value}
     packs_dir = values.get("ONESTOP_PACKS_DIR")
     log_format = values.get("ONESTOP_LOG_FORMAT", "console")
     if log_format not in get_args(LogFormat):
@@ -40,8 +39,12 @@ def read_settings(environment: Mapping[str, str] | None = None, dotenv: Path = P
 def _dotenv(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path.name}: cannot be read as UTF-8 text ({type(error).__name__})") from error
     values = {}
-    for number, raw in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, raw in enumerate(lines, 1):
         line = raw.strip()
         if not line or line.startswith("#"):
             continue

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from app.policies.catalogue import load_folder, load_shipped
 from app.policies.errors import PacksRefused
+from app.settings import SettingsError, read_settings
 
 if TYPE_CHECKING:
     from app.policies.catalogue import Catalogue, Number
@@ -23,8 +24,6 @@ _MOST_WIDTH: Final = 84  # a value stands near its path in a wide window too
 
 packs_app = typer.Typer(no_args_is_help=True, help="Check policy packs (政策包) and show their numbers.")
 
-_Extra = Annotated[Path | None, typer.Option(envvar="ONESTOP_PACKS_DIR", hidden=True)]
-
 
 @packs_app.command()
 def check(
@@ -32,13 +31,12 @@ def check(
         Path | None,
         typer.Argument(metavar="[DIR]", help="A folder of packs, by itself; without it, the packs that are in use."),
     ] = None,
-    extra_packs: _Extra = None,
 ) -> None:
     """Check packs: every error with its file, path and line, or a list of what is there.
 
     Without DIR: the packs that ship together with those of ONESTOP_PACKS_DIR.
     """
-    catalogue = _loaded(folder, extra_packs)
+    catalogue = _loaded(folder)
     console = _console()
     widest = max(len(pack_id) for pack_id in catalogue.ids)
     _line(console, f"{'Pack':{widest}}  {'Area':6}  {'From':10}  {'To':10}  Numbers", "bold")
@@ -57,12 +55,11 @@ def show(
     area: Annotated[str | None, typer.Option(metavar="CODE", help="As it counts in this pooling area.")] = None,
     output: Annotated[str, typer.Option("--format", help="table or json.")] = "table",
     packs: Annotated[Path | None, typer.Option(metavar="DIR", help="Look in the packs of this folder alone.")] = None,
-    extra_packs: _Extra = None,
 ) -> None:
     """Show each number of a pack and where it comes from: the law's clause, or who is assumed to set it."""
     if output not in ("table", "json"):
         raise typer.BadParameter("expected table or json", param_hint="--format")
-    catalogue = _loaded(packs, extra_packs)
+    catalogue = _loaded(packs)
     pack = catalogue.by_id(pack_id, area)
     if pack is None:
         _fail(_unknown(catalogue, pack_id, area), USAGE_EXIT)
@@ -72,9 +69,11 @@ def show(
         _show_table(catalogue, pack)
 
 
-def _loaded(folder: Path | None, extra: Path | None) -> Catalogue:
+def _loaded(folder: Path | None) -> Catalogue:
     try:
-        return load_folder(folder) if folder else load_shipped(extra)
+        return load_folder(folder) if folder else load_shipped(read_settings().packs_dir)
+    except SettingsError as wrong:
+        _fail(str(wrong), USAGE_EXIT)
     except PacksRefused as refused:
         for error in refused.errors:
             typer.echo(str(error), err=True)

@@ -7,18 +7,15 @@ import signal
 import socket
 import sys
 import tempfile
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Annotated, Final, NoReturn
 
 import typer
-from uvicorn import Config, Server
-from uvicorn.supervisors import Multiprocess
 
-from app.api.protocol import Http
-from app.observe.logs import library_lines, logger_for
 from app.policies.catalogue import load_shipped
 from app.policies.errors import PacksRefused
-from app.settings import SettingsError, read_settings
+from app.settings import Settings, SettingsError, read_settings
 
 DRAIN_SECONDS: Final = 30
 USAGE_EXIT: Final = 2
@@ -44,26 +41,34 @@ def serve(
         if workers > 1:
             # Read by prometheus_client when a worker first imports it: the workers then count together.
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        logger_for(settings.log_format).info(
-            "serving", host=host, port=listener.getsockname()[1], workers=workers, packs=packs
-        )
-        config = Config(
-            "app.main:app_from_environment",
-            factory=True,
-            workers=workers,
-            http=Http,
-            access_log=False,
-            log_config=library_lines(settings.log_format),
-            server_header=False,
-            timeout_graceful_shutdown=DRAIN_SECONDS,
-        )
-        try:
-            if workers > 1:
-                Multiprocess(config, [listener]).run()
-            else:
-                Server(config).run([listener])
-        except KeyboardInterrupt:
-            pass
+        _run(listener, settings, workers, packs)
+
+
+def _run(listener: socket.socket, settings: Settings, workers: int, packs: int) -> None:
+    from uvicorn import Config, Server
+    from uvicorn.supervisors import Multiprocess
+
+    from app.api.protocol import Http
+    from app.observe.logs import library_lines, logger_for
+
+    host, port = listener.getsockname()[:2]
+    logger_for(settings.log_format).info("serving", host=host, port=port, workers=workers, packs=packs)
+    config = Config(
+        "app.main:app_from_environment",
+        factory=True,
+        workers=workers,
+        http=Http,
+        access_log=False,
+        log_config=library_lines(settings.log_format),
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    # Ctrl-C is how a person ends it, and no mistake.
+    with suppress(KeyboardInterrupt):
+        if workers > 1:
+            Multiprocess(config, [listener]).run()
+        else:
+            Server(config).run([listener])
 
 
 def _listener(host: str, port: int) -> socket.socket:

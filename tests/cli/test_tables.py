@@ -90,3 +90,20 @@ def test_explain_goes_to_a_file_too():
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+
+
+def test_a_problem_of_the_whole_request_says_so():
+    problem = {"status": 400, "code": "not_json", "errors": [{"pointer": "", "code": "not_json", "detail": "No."}]}
+    assert [cell.strip() for cell in shown(problem, "en", 80).splitlines()[5].strip("│").split("│")] == [
+        "the whole request", "not_json", "No.",
+    ]  # fmt: skip
+
+
+def test_what_the_patient_pays_stands_out_and_what_nobody_pays_steps_back():
+    console = Console(width=120, force_terminal=True, color_system="standard", legacy_windows=False)
+    with console.capture() as captured:
+        console.print(answer_table(ANSWERS["settled"], "en"))
+    rows = captured.get().splitlines()
+    assert "\x1b[1mPatient" in next(each for each in rows if "Patient" in each)
+    assert "\x1b[2mEmergency aid" in next(each for each in rows if "Emergency aid" in each)
+    assert "\x1b[" not in next(each for each in rows if "Backstop" in each)
