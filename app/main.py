@@ -23,7 +23,6 @@ from app.observe.logs import logger_for
 from app.observe.metrics import Metrics
 from app.policies.catalogue import load_shipped
 from app.settings import Settings, read_settings
-from app.settlement.refusals import FIELD_INVALID
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -73,7 +72,7 @@ def _answer_problems(app: FastAPI, parts: Parts) -> None:
     def parameter_invalid(_request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError), "registered for these alone"
         # Only names of our own parameters: an unknown one is not looked at, and no value is repeated.
-        findings = [FIELD_INVALID.at(*each["loc"][1:]) for each in error.errors()]
+        findings = [problems.PARAMETER_INVALID.at(*each["loc"][1:]) for each in error.errors()]
         return his.refuse(problems.refused(findings), parts)
 
     app.add_exception_handler(HTTPException, not_served)

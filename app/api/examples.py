@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from app.api import problems
 from app.api.answers import Settled, answer
 from app.api.policies import policies_answer, policy_answer
-from app.settlement.refusals import FIELD_INVALID, MAX_LINES, TOO_MANY_LINES
+from app.settlement.refusals import MAX_LINES, TOO_MANY_LINES
 
 if TYPE_CHECKING:
     from app.policies.catalogue import Catalogue
@@ -130,7 +130,7 @@ def problem(code: str) -> Json:
 
 def parameter_refusal() -> Json:
     """The problem document of a query parameter of the wrong form."""
-    return _read(problems.refused([FIELD_INVALID.at("area")]))
+    return _read(problems.refused([problems.PARAMETER_INVALID.at("area")]))
 
 
 def policies(catalogue: Catalogue) -> Json:

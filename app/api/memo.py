@@ -10,14 +10,16 @@ if TYPE_CHECKING:
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
-# A few megabytes a memo at most.
+# A few megabytes a memo at most, whatever a caller sends.
 _LIMIT: Final = 16_384
+_LONGEST: Final = 64
 
 
 class Memo(dict[Key, Value]):
     """A function as a mapping: looked up in half the time of `functools.lru_cache`, which keeps an order besides.
 
-    An exception is not remembered. When the limit is reached everything is forgotten: that is rare, and simple.
+    An exception is not remembered, nor a long text. When the limit is reached everything is forgotten: that is rare,
+    and simple.
     """
 
     def __init__(self, function: Callable[[Key], Value]) -> None:
@@ -26,6 +28,8 @@ class Memo(dict[Key, Value]):
 
     def __missing__(self, key: Key) -> Value:
         value = self._function(key)
+        if isinstance(key, str) and len(key) > _LONGEST:
+            return value
         if len(self) >= _LIMIT:
             self.clear()
         self[key] = value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final, NamedTuple
 
-from app.settlement.refusals import Finding
+from app.settlement.refusals import FIELD_INVALID, Finding, Refusal
 
 MEDIA_TYPE: Final = "application/problem+json"
 MAX_ERRORS: Final = 100
@@ -38,6 +38,8 @@ ALL_PROBLEMS: Final = (
     UNSUPPORTED_MEDIA_TYPE,
     INTERNAL_ERROR,
 )
+
+PARAMETER_INVALID: Final = Refusal(FIELD_INVALID.code, "The parameter has the wrong form; /docs says which it has.")
 
 REFUSED_STATUS: Final = 422
 _REFUSED_TITLE: Final = "The request is refused; nothing is settled"

@@ -126,10 +126,11 @@ class Service:
         assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
         assert self.process.poll() is None
 
-    def resident(self) -> int:
-        """The memory that it holds, in bytes."""
-        fields = Path(f"/proc/{self.process.pid}/statm").read_text("ascii").split()
-        return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+    def most_memory(self) -> int:
+        """The most memory that it has held at one time, in bytes: what is given back again counts too."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
+        (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+        return int(line.split()[1]) * 1024
 
     def logged(self) -> str:
         return self.log.read_text("utf-8")

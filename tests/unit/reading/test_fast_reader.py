@@ -369,7 +369,7 @@ def bodies(draw: Callable[[st.SearchStrategy[Any]], Any]) -> bytes:
             members = objects[which % len(objects)]["members"]
             change(members, at % len(members), token)
     body = written(tree, draw(st.sampled_from(SPACES))).encode()
-    if draw(st.sampled_from([False, False, True])):
+    if draw(st.sampled_from([False, False, False, False, True])):
         kind, at, number, fragment = draw(_damage)
         body = damaged(body, kind, at % (len(body) + 1), number, fragment)
     return body
@@ -389,7 +389,7 @@ def damaged(body: bytes, kind: str, at: int, number: int, fragment: bytes) -> by
 def test_no_mistake_gets_past_the_fast_reader_and_no_value_is_misread(record_property) -> None:
     counts: Counter[bool] = Counter()
 
-    @settings(max_examples=2_000 + 10 * settings().max_examples)
+    @settings(max_examples=2_000 + 5 * settings().max_examples)
     @given(bodies())
     def agree(body: bytes) -> None:
         counts[taken(body)] += 1
@@ -398,5 +398,5 @@ def test_no_mistake_gets_past_the_fast_reader_and_no_value_is_misread(record_pro
     record_property("counted bodies taken by the fast reader", counts[True])
     record_property("counted bodies left to the exact reader", counts[False])
     # Most bodies hold a mistake; enough of them hold none, or one that is none.
-    assert counts[True] > sum(counts.values()) // 10
-    assert counts[False] > sum(counts.values()) // 10
+    assert counts[True] > sum(counts.values()) // 20
+    assert counts[False] > sum(counts.values()) // 20
