@@ -38,8 +38,8 @@ openapi: setup ## write openapi/openapi.json from the code
 	$(BIN)/python -m tools.openapi
 
 mutate: setup ## change the pure core in every small way and count the changes that no test notices
+	rm -rf mutants
 	$(BIN)/mutmut run
-	$(BIN)/mutmut results
 	$(BIN)/mutmut export-cicd-stats
 	$(BIN)/python -m tools.mutation_score
 

@@ -45,8 +45,9 @@ def _dotenv(path: Path) -> dict[str, str]:
         raise SettingsError(f"{path.name}: cannot be read as UTF-8 text ({type(error).__name__})") from error
     values = {}
     for number, raw in enumerate(lines, 1):
-        line = raw.strip()
-        if not line or line.startswith("#"):
+        line = raw.strip().removeprefix("export ").lstrip()
+        # The file may be shared with other programs, whose lines are none of ours.
+        if not line.startswith("ONESTOP_"):
             continue
         name, equals, value = line.partition("=")
         if not equals:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from app.api import problems
 from app.api.strict_json import NotJson
-from app.api.wire import MAX_BODY, Envelope, Malformed, read_request, write_settlement
+from app.api.wire import MAX_BODY, Envelope, Malformed, YearSource, read_request, write_settlement
 from app.settlement.settle import Refused
 from app.settlement.year import NO_YEAR
 from app.usecases.preview_settlement import preview_settlement
@@ -23,10 +23,11 @@ class Settled(NamedTuple):
     body: bytes
 
 
-def answer(body: bytes, catalogue: Catalogue) -> Settled | problems.Document:
-    """Settle one request without a ledger: the answer, or the problem document that says why there is none.
+def answer(body: bytes, catalogue: Catalogue, absent_year: YearSource = "request") -> Settled | problems.Document:
+    """Settle one request without recording it: the answer, or the problem document that says why there is none.
 
-    An absent year to date counts as zeros: without a ledger nothing is known of the person.
+    An absent year to date is zeros. `absent_year` says whose these are: those of the request, as if it had said `{}`,
+    or the ledger's own, in which nothing is recorded.
     """
     if len(body) > MAX_BODY:
         return problems.document(problems.BODY_TOO_LARGE, f"A request has at most {MAX_BODY:,} bytes.")
@@ -39,4 +40,5 @@ def answer(body: bytes, catalogue: Catalogue) -> Settled | problems.Document:
     settlement = preview_settlement(request.bill, request.year_to_date or NO_YEAR, catalogue)
     if isinstance(settlement, Refused):
         return problems.refused(settlement.findings)
-    return Settled(settlement, write_settlement(settlement, Envelope(year_to_date_source="request")))
+    envelope = Envelope(absent_year if request.year_to_date is None else "request")
+    return Settled(settlement, write_settlement(settlement, envelope))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Final
 
 from starlette.requests import ClientDisconnect
@@ -36,16 +37,16 @@ async def read_body(request: Request) -> bytes | problems.Document:
         return problems.document(problems.BODY_TIMEOUT, f"The body must arrive within {BODY_SECONDS} seconds.")
     except ClientDisconnect:
         # Nobody hears this; the log and the metrics do, and should not take it for a mistake of ours.
-        return problems.not_json("The body broke off.")
+        return problems.document(problems.CLIENT_GONE, "The body broke off.")
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def _of_the_head(headers: Headers) -> problems.Document | None:
-    media_type, _, parameters = headers.get("content-type", "").partition(";")
-    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
-    if media_type.strip().lower() != _JSON or charset not in ("", "utf-8"):
+    media_type, _, parameters = headers.get("content-type", "").lower().partition(";")
+    charset = re.search(r"charset\s*=\s*\"?([^\s;\"]*)", parameters)
+    if media_type.strip() != _JSON or (charset and charset[1] not in ("utf-8", "utf8")):
         return problems.document(problems.UNSUPPORTED_MEDIA_TYPE, f"Send {_JSON} in UTF-8.")
-    if headers.get("content-encoding", "identity") != "identity":
+    if headers.get("content-encoding", "identity").lower() != "identity":
         return problems.document(problems.UNSUPPORTED_MEDIA_TYPE, "Send the body without a content encoding.")
     length = headers.get("content-length", "0")
     return _too_large() if length.isdecimal() and int(length) > MAX_BODY else None

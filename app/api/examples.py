@@ -104,7 +104,7 @@ REQUESTS: Final[dict[str, tuple[str, Json]]] = {
 
 def answer_to(request: Json, catalogue: Catalogue) -> Json:
     """What the service makes of a request."""
-    return _read(answer(json.dumps(request).encode(), catalogue))
+    return _read(answer(json.dumps(request).encode(), catalogue, "ledger"))
 
 
 def _read(shown: Settled | problems.Document) -> Json:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request, Response
-from fastapi.concurrency import run_in_threadpool
 
 from app.api import problems
 from app.api.answers import Settled, answer
@@ -19,26 +19,29 @@ if TYPE_CHECKING:
 
 # A bill of a hundred lines is settled in well under a millisecond; only larger ones would hold up the others here.
 _AT_ONCE: Final = 128 * 1024
+# A large body can take some hundred megabytes to read; more than these at once would gain no time.
+_LARGE_AT_ONCE: Final = 2
 
 
 def router(parts: Parts) -> APIRouter:
     """Make the routes of this audience."""
     routes = APIRouter(tags=["hospital"])
+    large_bills = CapacityLimiter(_LARGE_AT_ONCE)
 
     @routes.post(PREVIEW, responses=answers(Settlement, 400, 408, 413, 415, 422))
     async def preview_a_settlement(request: Request) -> Response:
         """Calculate who pays what for a bill, with every reason, and store nothing.
 
-        An absent `year_to_date` counts as zeros.
+        An absent `year_to_date` is the ledger's own; nothing is recorded yet, so it is zeros.
         """
         body = await read_body(request)
         if isinstance(body, problems.Document):
             return refuse(body, parts)
         began = perf_counter()
         if len(body) <= _AT_ONCE:
-            result = answer(body, parts.catalogue)
+            result = answer(body, parts.catalogue, "ledger")
         else:
-            result = await run_in_threadpool(answer, body, parts.catalogue)
+            result = await to_thread.run_sync(answer, body, parts.catalogue, "ledger", limiter=large_bills)
         seconds = perf_counter() - began
         if isinstance(result, Settled):
             parts.metrics.settled(result.settlement, seconds)
@@ -52,4 +55,6 @@ def router(parts: Parts) -> APIRouter:
 def refuse(document: problems.Document, parts: Parts) -> Response:
     """Answer with a problem document, and count it."""
     parts.metrics.refused(document.code)
-    return Response(document.body, document.status, media_type=problems.MEDIA_TYPE)
+    # Whoever was too slow with one body will not be sooner with the next.
+    headers = {"connection": "close"} if document.code == problems.BODY_TIMEOUT.code else None
+    return Response(document.body, document.status, headers, problems.MEDIA_TYPE)

@@ -27,6 +27,7 @@ BODY_TOO_LARGE: Final = Problem("body_too_large", 413, "The body is larger than 
 UNSUPPORTED_MEDIA_TYPE: Final = Problem("unsupported_media_type", 415, "The body must be application/json")
 INTERNAL_ERROR: Final = Problem("internal_error", 500, "The service made a mistake")
 # Answered beside the application, so no operation of the OpenAPI document has it.
+CLIENT_GONE: Final = Problem("client_gone", 499, "The client went away")
 NOT_HTTP: Final = Problem("not_http", 400, "The request cannot be read as HTTP")
 
 ALL_PROBLEMS: Final = (

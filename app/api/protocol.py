@@ -1,7 +1,8 @@
-"""Bytes that cannot be read as HTTP: the server answers them itself, here with a problem document too."""
+"""The server's own HTTP protocol, with limits where it has none, and our words in its one answer."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -9,32 +10,57 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from app.api import problems
 
 MAX_HEAD: Final = 64 * 1024
+HEAD_SECONDS: Final = 10
 
 
 class Http(HttpToolsProtocol):
-    """The server's own protocol, with a limit on a request's head, and our words in its one answer.
+    """Ends a head, or a body's trailers, without end, and a head that does not come.
 
-    A header without end would cost memory for all of it and time for its square: 60 MB, 12 seconds.
+    A header without end would cost memory for all of it and time for its square: 60 MB, 12 seconds. What counts are
+    the bytes since the parser last had something to say, so that bodies and pipelined requests are no one's head.
     """
 
-    _in_head = True
-    _head_size = 0
+    _silent = 0
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._silent += len(data)
         super().data_received(data)
-        if self._in_head:
-            self._head_size += len(data)
-            if self._head_size > MAX_HEAD and not self.transport.is_closing():
-                self.send_400_response("")
+        if self._silent > MAX_HEAD and not self.transport.is_closing():
+            self.send_400_response("")
 
     def on_message_begin(self) -> None:
-        self._in_head = True
-        self._head_size = 0
+        self._await_head()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        self._stop_waiting()
+        self._silent = 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._silent = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._silent = 0
+        super().on_message_complete()
+
+    def _await_head(self) -> None:
+        self._stop_waiting()
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 # its words are not ours
         """Answer and close: where the next request would begin cannot be known."""

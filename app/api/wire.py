@@ -50,10 +50,13 @@ def read_exactly(body: bytes) -> Request | Malformed:
     return Malformed(findings) if findings else request_of(REQUEST.read(value))
 
 
+YearSource = Literal["ledger", "request"]
+
+
 class Envelope(NamedTuple):
     """What the calculation does not know of its settlement: the record's id and time, and where the year came from."""
 
-    year_to_date_source: Literal["ledger", "request"]
+    year_to_date_source: YearSource
     settlement_id: str | None = None
     settled_at: str | None = None
     status: Literal["preview", "settled"] = "preview"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NoReturn
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 WRONG_EXIT: Final = 1
 USAGE_EXIT: Final = 2
+AREA_CODE: Final = re.compile(r"[0-9]{6}", re.ASCII)
 _MOST_WIDTH: Final = 84  # a value stands near its path in a wide window too
 
 packs_app = typer.Typer(no_args_is_help=True, help="Check policy packs (政策包) and show their numbers.")
@@ -41,11 +43,12 @@ def check(
     widest = max(len(pack_id) for pack_id in catalogue.ids)
     _line(console, f"{'Pack':{widest}}  {'Area':6}  {'From':10}  {'To':10}  Numbers", "bold")
     for pack in catalogue.packs:
-        count = len(catalogue.numbers(pack))
-        _line(console, f"{pack.id:{widest}}  {pack.area}  {pack.effective_from}  {_end(pack):10}  {count:7}")
+        numbers = len(catalogue.numbers(pack))
+        _line(console, f"{pack.id:{widest}}  {pack.area}  {pack.effective_from}  {_end(pack):10}  {numbers:7}")
         for words in (*pack.title.values(), pack.hash):
             _line(console, f"  {words}", "dim")
-    _line(console, f"{len(catalogue.packs)} packs, no errors.")
+    count = len(catalogue.packs)
+    _line(console, f"{count} {'pack' if count == 1 else 'packs'}, no errors.")
 
 
 @packs_app.command()
@@ -59,6 +62,8 @@ def show(
     """Show each number of a pack and where it comes from: the law's clause, or who is assumed to set it."""
     if output not in ("table", "json"):
         raise typer.BadParameter("expected table or json", param_hint="--format")
+    if area is not None and not AREA_CODE.fullmatch(area):
+        raise typer.BadParameter("expected the six digits of a pooling area, such as 450100", param_hint="--area")
     catalogue = _loaded(packs)
     pack = catalogue.by_id(pack_id, area)
     if pack is None:

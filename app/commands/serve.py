@@ -41,17 +41,17 @@ def serve(
         if workers > 1:
             # Read by prometheus_client when a worker first imports it: the workers then count together.
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        _run(listener, settings, workers, packs)
+        _run(listener, host, settings, workers, packs)
 
 
-def _run(listener: socket.socket, settings: Settings, workers: int, packs: int) -> None:
+def _run(listener: socket.socket, host: str, settings: Settings, workers: int, packs: int) -> None:
     from uvicorn import Config, Server
     from uvicorn.supervisors import Multiprocess
 
     from app.api.protocol import Http
     from app.observe.logs import library_lines, logger_for
 
-    host, port = listener.getsockname()[:2]
+    port = listener.getsockname()[1]
     logger_for(settings.log_format).info("serving", host=host, port=port, workers=workers, packs=packs)
     config = Config(
         "app.main:app_from_environment",

@@ -195,8 +195,11 @@ def _tables(language: Language, *, on_terminal: bool) -> Callable[[bytes], bytes
 
     from app.commands.tables import answer_table
 
-    on_terminal = on_terminal or bool(os.environ.get("COLUMNS"))
-    console = Console(width=None if on_terminal else TABLE_WIDTH, highlight=False)
+    seen = on_terminal
+    on_terminal = seen or bool(os.environ.get("COLUMNS"))
+    # Colours are for a terminal alone; one may be there while the answers go to a file.
+    colours = None if seen else False
+    console = Console(width=None if on_terminal else TABLE_WIDTH, highlight=False, force_terminal=colours)
     numbers = count(1)
 
     def render(data: bytes) -> bytes:

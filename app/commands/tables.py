@@ -119,8 +119,13 @@ def _split_table(answer: Mapping[str, Any], language: Language, words: _Words) -
 def _title(answer: Mapping[str, Any], words: _Words) -> str:
     policy = answer["policy"]
     return words.title.format(
-        bill=answer["bill_id"], year=answer["insurance_year"], policy=policy["id"], area=policy["area"]
+        bill=_printable(answer["bill_id"]), year=answer["insurance_year"], policy=policy["id"], area=policy["area"]
     )
+
+
+def _printable(text: str) -> str:
+    """A caller's text without signs that a terminal would obey."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def _costs(answer: Mapping[str, Any], words: _Words) -> _Folded:

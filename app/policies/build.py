@@ -102,6 +102,7 @@ def _basic_insurance(block: Branch) -> BasicInsurancePolicy:
         annual_cap=block.cap(),
         in_area=_tier_rates(block.branch("rate")),
         unreferred_reduction=block.rate("unreferred_reduction"),
+        reduction_source=block.source_of("unreferred_reduction"),
         out_of_area_approved=_tier_rates(out_of_area.branch("approved")),
         out_of_area_unapproved=_tier_rates(out_of_area.branch("unapproved")),
         preference_source=preference.source_of("rate_bonus"),

@@ -7,7 +7,6 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.policies.errors import PacksRefused
 from app.policies.loader import LoadedPack, load_packs, read_folder
 from app.policies.tree import leaves
 from app.settlement.money import Fen, money_text, rate_text
@@ -91,14 +90,11 @@ class Catalogue:
         loaded = next(each for each in self._loaded if each.pack == pack)
         own_file = loaded.file if loaded.is_overlay else None
         return tuple(
-            Number(path, _text(leaf), leaf.unit, _source(leaf), leaf.file, leaf.file == own_file)
+            Number(path, _text(leaf), leaf.unit, leaf.source, leaf.file, leaf.file == own_file)
             for path, leaf in leaves(loaded.tree)
-            if path.partition(".")[0] not in _HEADER and not isinstance(leaf.value, Source)
+            # A block or a source that is written as null says nothing, and has no source.
+            if path.partition(".")[0] not in _HEADER and leaf.source and not isinstance(leaf.value, Source)
         )
-
-    def file_of(self, pack: Pack) -> str:
-        """Name the file that a pack was selected by: the overlay's, or the region's."""
-        return next(each.file for each in self._loaded if each.pack == pack)
 
 
 def load_shipped(extra: Path | None = None) -> Catalogue:
@@ -138,10 +134,3 @@ def _text(leaf: Leaf) -> str | None:
     if isinstance(value, int):
         return money_text(Fen(value)) if leaf.unit == "yuan" else rate_text(value)
     return None if value is None else str(value)
-
-
-def _source(leaf: Leaf) -> Source:
-    return leaf.source or Source()
-
-
-__all__ = ["Catalogue", "Number", "PacksRefused", "catalogue_of", "load_folder", "load_shipped"]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # 桂人社发〔2017〕74号 二(二)4: 给予不高于40%的二次报销. A rule about packs, not a number that any bill is settled with.
 SECOND_REIMBURSEMENT_AT_MOST: Final = Rate(4_000)
 
-_PLAIN: Final = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII)
+_PLAIN: Final = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _AREA: Final = re.compile(r"[0-9]{6}", re.ASCII)
 # A name becomes a part of the id, and the id a part of an address.
@@ -208,7 +208,7 @@ REGION: Final = Record(
 )
 # What an overlay leaves out it has from its region; what it gives keeps the region's form and may be no null there.
 OVERLAY: Final = Record(
-    {"extends": ID, "area": AREA, "effective_from": DAY, "title": _TITLE, **BLOCKS},
-    {"effective_to": DAY, **OPTIONAL_BLOCKS},
+    {"extends": ID, "area": AREA, "effective_from": DAY, **BLOCKS},
+    {"effective_to": DAY, "title": _TITLE, **OPTIONAL_BLOCKS},
     sourced=False,
 )

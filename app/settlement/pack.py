@@ -72,6 +72,7 @@ class BasicInsurancePolicy:
     annual_cap: Fen | None
     in_area: Mapping[Tier, TierRate]
     unreferred_reduction: Rate
+    reduction_source: Source
     out_of_area_approved: Mapping[Tier, TierRate]
     out_of_area_unapproved: Mapping[Tier, TierRate]
     preference_source: Source
@@ -105,6 +106,10 @@ class Ladder(NamedTuple):
     bands: tuple[tuple[int | None, Rate], ...]
     shown_bounds: Mapping[str, Fen | None]
     shown_rates: Mapping[str, Rate]
+
+    def reached(self, base: Fen) -> bool:
+        """Whether a year with this base is above the threshold."""
+        return base * _EXACT > self.threshold
 
     def paid_up_to(self, base: Fen) -> Fen:
         """f(x) of settlement.md §5.3: what is paid in a year whose base is x, rounded once, in fen."""

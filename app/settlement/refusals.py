@@ -50,7 +50,9 @@ AMOUNT_OUT_OF_RANGE: Final = Refusal("amount_out_of_range", "The value is above 
 FACILITY_NOT_DESIGNATED: Final = Refusal("facility_not_designated", "Only a designated facility can settle.")
 DATES_INVALID: Final = Refusal("dates_invalid", "The discharge is before the admission.")
 NO_POLICY_IN_FORCE: Final = Refusal(
-    "no_policy_in_force", "No policy pack of the patient's pooling area is in force on the day of discharge."
+    "no_policy_in_force",
+    "No policy pack of the patient's pooling area is in force on the day of discharge; "
+    "`onestop packs check` and GET /v1/policies list the packs and their days.",
 )
 WORK_INJURY_LIABILITY: Final = Refusal(
     "work_injury_liability", "Work-injury insurance is liable (工伤保险), not basic medical insurance."
@@ -181,9 +183,8 @@ def of_sums(lines: tuple[LineValues, ...], costs: Costs, suspects: Sequence[int]
 
 def _of_codes(lines: tuple[LineValues, ...], first_refunds: dict[str, int]) -> Iterator[Finding]:
     net = dict.fromkeys(first_refunds, ZERO)
-    for _, code, _, _, _, _, amount, _, _, _ in lines:
-        if code in net:
-            net[code] += amount
+    for code, amount in [(values[1], values[6]) for values in lines if values[1] in net]:
+        net[code] += amount
     for code, index in first_refunds.items():
         if net[code] < 0:
             yield REFUND_EXCEEDS_CHARGE.at("lines", index, "amount")

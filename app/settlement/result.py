@@ -73,13 +73,18 @@ class StageResult(NamedTuple):
         return self.amount > 0 or self.reason == "waived"
 
 
-_NO_INPUTS: Final[Mapping[str, Fen | None]] = {}
 _NO_RATES: Final[Mapping[str, Rate]] = {}
 
 
-def nothing(stage: StageName, reason: Reason, source: Source | None, rate: Rate | None = None) -> StageResult:
-    """A stage that never came to calculating."""
-    return StageResult(stage, reason, ZERO, rate, source, _NO_INPUTS, _NO_RATES)
+def nothing(
+    stage: StageName,
+    reason: Reason,
+    source: Source | None,
+    inputs: Mapping[str, Fen | None],
+    rate: Rate | None = None,
+) -> StageResult:
+    """A stage that never came to calculating; `inputs` are what it was given, in fen, and hold no `base`."""
+    return StageResult(stage, reason, ZERO, rate, source, inputs, _NO_RATES)
 
 
 def last(amount: Fen, wanted: Fen) -> Reason:

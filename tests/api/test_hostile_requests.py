@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -210,8 +211,37 @@ def test_a_client_that_goes_away_is_no_mistake_of_ours() -> None:
         assert stop(service) == 0
         lines = [json.loads(line) for line in service.logged().splitlines()]
     (left,) = [line for line in lines if line.get("route") == PREVIEW]
-    assert left["status"] == 400
+    assert left["status"] == 499
     assert "error" not in {line["level"] for line in lines}
+
+
+def test_a_large_body_and_the_request_behind_it_in_the_same_breath_are_both_answered(service: Service) -> None:
+    body = b" " * 90_000 + b"{}"
+    with service.connected() as connection:
+        connection.sendall(head("POST", PREVIEW, JSON_FIELD, f"content-length: {len(body)}") + body + b"GET /hea")
+        assert received(connection).startswith(b"HTTP/1.1 422 ")
+
+
+def test_trailers_without_end_are_cut_off(service: Service) -> None:
+    with service.connected() as connection:
+        connection.sendall(
+            head("POST", PREVIEW, JSON_FIELD, "transfer-encoding: chunked") + b"2\r\n{}\r\n0\r\nx-trailer: "
+        )
+        with contextlib.suppress(OSError):
+            for _ in range(64):
+                connection.sendall(b"a" * 16_384)
+        connection.settimeout(5)
+        with contextlib.suppress(ConnectionError):
+            while connection.recv(65_536):
+                pass
+    service.lives()
+
+
+def test_a_head_that_does_not_come_is_waited_for_no_longer_than_ten_seconds(service: Service) -> None:
+    with service.connected() as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHo")
+        connection.settimeout(14)
+        assert connection.recv(1) == b""
 
 
 def test_a_connection_serves_one_request_after_another_also_after_problems(service: Service) -> None:

@@ -105,10 +105,16 @@ def test_an_answer_has_the_form_of_the_openapi_document(service: Service, reques
     jsonschema.Draft202012Validator(schema).validate(answer.json())
 
 
+def test_an_absent_year_to_date_is_the_ledgers_and_zeros_where_nothing_is_recorded(service: Service) -> None:
+    absent, zeros = settled(service, changed({"/year_to_date": ABSENT})), settled(service, changed({}))
+    assert (absent.pop("year_to_date_source"), zeros.pop("year_to_date_source")) == ("ledger", "request")
+    assert absent == zeros
+
+
 def test_a_request_over_http_and_a_line_of_the_command_give_the_same_bytes(service: Service, tmp_path: Path) -> None:
     requests = [
         *EXAMPLES, written({}), written({"/patient/status": "registered_poor", "/bill_id": "“é\u2028🏥"}),
-        written({"/year_to_date": ABSENT}), written({"/lines/0/amount": "1"}), written({"/x": 1}), b"[", b'{"a":1,"a":1}',
+        written({"/lines/0/amount": "1"}), written({"/x": 1}), b"[", b'{"a":1,"a":1}',
     ]  # fmt: skip
     given = tmp_path / "bills.ndjson"
     given.write_bytes(b"\n".join(requests) + b"\n")

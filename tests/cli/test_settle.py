@@ -286,7 +286,8 @@ def test_the_environment_goes_before_the_dotenv_file(small_packs):
     [
         (b"ONESTOP_PACKS_DIR=nowhere", "ONESTOP_PACKS_DIR: expected a folder that exists"),
         (b"ONESTOP_LOG_FORMAT=xml", "ONESTOP_LOG_FORMAT: expected one of console, json"),
-        (b"# mine\n\nONESTOP", ".env, line 3: expected NAME=value"),
+        (b"# mine\nOTHER\nONESTOP_PACKS_DIR", ".env, line 3: expected NAME=value"),
+        (b"export ONESTOP_LOG_FORMAT=xml", "ONESTOP_LOG_FORMAT: expected one of console, json"),
     ],
 )
 def test_a_wrong_setting_is_one_clear_line(dotenv, message):

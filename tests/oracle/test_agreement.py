@@ -14,7 +14,6 @@ from app.policies.catalogue import load_folder
 from . import generate
 from .calculation.answer import answer as expected_answer
 from .compare import Job, compared
-from .corpus import Chapter, kept_corpus
 from .differences import Outcome, compare_one
 
 # A pack folder is a seed; a folder's first bills are the same in both profiles.
@@ -43,21 +42,3 @@ def test_the_command_settles_a_file_as_the_oracle_does(record_property):
 
 def counted(outcome: Outcome) -> tuple[str, int]:
     return f"counted bills alike, {outcome.counts['refused']:,} of them refused", outcome.counts["bills"]
-
-
-@pytest.fixture(scope="module")
-def corpus(pytestconfig) -> list[Chapter]:
-    return kept_corpus(pytestconfig.cache.mkdir("oracle-corpus"))
-
-
-def test_the_kept_corpus_is_settled_as_the_oracle_settled_it(corpus, tmp_path):
-    """Says nothing that the tests above don't, in a second: what `make mutate` asks of each mutant."""
-    for number, chapter in enumerate(corpus):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        generate.write(chapter.files, folder)
-        catalogue = load_folder(folder)
-        for line, expected in chapter.answers:
-            outcome = Outcome()
-            compare_one("bill", expected, line, answer(line, catalogue).body, outcome)
-            assert outcome.differences == []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -207,6 +209,17 @@ def test_what_is_no_json(body: bytes) -> None:
 
 def test_sixty_four_levels_are_json() -> None:
     assert answer(b"[" * 64 + b"]" * 64, packs_of_the_cases())["code"] == "field_invalid"
+
+
+def test_oracle_and_generator_import_nothing_of_the_product() -> None:
+    here = Path(__file__).parent
+    sources = [*here.glob("calculation/*.py"), *here.glob("generate/*.py")]
+    nodes = [node for path in sources for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [str(node.module) for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 0]
+    assert len(sources) > 20
+    assert {name.partition(".")[0] for name in names} <= {*sys.stdlib_module_names, "tests", "yaml"}
+    assert all(name.startswith("tests.oracle.") for name in names if name.startswith("tests"))
 
 
 def test_the_generator_reaches_every_reason_and_every_code() -> None:

@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 STAGE: Final[StageName] = "backstop"
 
 
-def backstop_base(costs: Costs, policy: BackstopPolicy) -> Fen:
-    """K of settlement.md §5.7, in fen: the whole cost, or only what is in the catalogue, as the pack says."""
-    return costs.total if policy.base == "total" else costs.eligible + costs.first_self_pay
-
-
 def backstop(  # noqa: PLR0913 # the clause names these six things
     case: Case, costs: Costs, covered: Fen, burden: Fen, year: YearToDate, policy: BackstopPolicy | None
 ) -> StageResult:
@@ -30,14 +25,15 @@ def backstop(  # noqa: PLR0913 # the clause names these six things
     桂人社发〔2017〕74号 二(二)5: 实际报销比例未达到90%，探索由商业健康保险补偿到90%.
     On the annual basis earlier stays count on both sides, those that bypassed the referral rules on neither.
     """
+    given = {"covered": covered, "burden": burden}
     if policy is None or not policy.enabled:
-        return nothing(STAGE, "not_enabled", policy.source if policy else None)
+        return nothing(STAGE, "not_enabled", policy.source if policy else None, given)
     if not case.poor:
-        return nothing(STAGE, "status_not_covered", policy.source)
+        return nothing(STAGE, "status_not_covered", policy.source, given)
     if not case.compliant:
-        return nothing(STAGE, "referral_not_compliant", policy.source, policy.target)
+        return nothing(STAGE, "referral_not_compliant", policy.source, given, policy.target)
     earlier = year if policy.basis == "annual" else NO_YEAR
-    base = backstop_base(costs, policy)
+    base = _base(costs, policy)
     owed = times(earlier.backstop_base + base, policy.target)
     needed = owed - (earlier.backstop_covered + covered)
     wanted = min(max(ZERO, needed), burden)
@@ -68,3 +64,8 @@ def backstop(  # noqa: PLR0913 # the clause names these six things
         },
         {},
     )
+
+
+def _base(costs: Costs, policy: BackstopPolicy) -> Fen:
+    """K of settlement.md §5.7, in fen: the whole cost, or only what is in the catalogue, as the pack says."""
+    return costs.total if policy.base == "total" else costs.eligible + costs.first_self_pay

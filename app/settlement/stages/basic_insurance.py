@@ -34,6 +34,10 @@ def basic_insurance(  # noqa: PLR0913 # the clause names these six things
     unreferred = case.inpatient and case.in_area and not case.compliant
     reduction = policy.unreferred_reduction if unreferred else NO_RATE
     bonus = policy.rate_bonus if case.preferred else NO_RATE
+    if reduction:
+        source = policy.reduction_source
+    elif bonus:
+        source = policy.preference_source
     rate = min(WHOLE, max(NO_RATE, base_rate - reduction) + bonus)
 
     above = eligible - deductible
@@ -55,7 +59,7 @@ def basic_insurance(  # noqa: PLR0913 # the clause names these six things
         reason,
         amount,
         rate,
-        policy.preference_source if bonus else source,
+        source,
         {
             "eligible": eligible,
             "deductible": deductible,

@@ -26,7 +26,7 @@ def critical_illness(  # noqa: PLR0913 # the clause names these six things
     year is cut into bills.
     """
     if policy is None:
-        return nothing(STAGE, "not_enabled", None)
+        return nothing(STAGE, "not_enabled", None, {"eligible": costs.eligible, "basic_insurance": basic})
     ladder = policy.poor if case.poor else policy.ordinary
     base = costs.eligible - basic
     if policy.include_first_self_pay:
@@ -43,7 +43,7 @@ def critical_illness(  # noqa: PLR0913 # the clause names these six things
     reason: Reason
     if base == 0:
         reason = "nothing_left"
-    elif after * 10_000 <= ladder.threshold:
+    elif not ladder.reached(after):
         reason = "threshold_not_reached"
     else:
         reason = last(amount, wanted)
@@ -54,6 +54,10 @@ def critical_illness(  # noqa: PLR0913 # the clause names these six things
         None,
         policy.preference_source if case.poor else policy.source,
         {
+            "eligible": costs.eligible,
+            "basic_insurance": basic,
+            "first_self_pay": costs.first_self_pay if policy.include_first_self_pay else ZERO,
+            "deductible_left_out": ZERO if policy.include_deductible else deductible,
             "base": base,
             "before": before,
             "after": after,

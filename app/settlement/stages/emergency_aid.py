@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from app.settlement.money import Fen
+from app.settlement.pack import Source
 from app.settlement.result import Reason, StageName, StageResult
 
 STAGE: Final[StageName] = "emergency_aid"
+SOURCE: Final = Source(assumed="approved by the aid agency for this stay, as the bill says")
 
 
 def emergency_aid(approved: Fen, burden: Fen) -> StageResult:
     """Pay what the aid agency has approved for this stay, as far as a burden is left (桂人社发〔2017〕74号 二(二)6).
 
-    The amount comes with the bill and not from the pack, so the stage has no source of its own.
+    The amount comes with the bill and not from the pack, and so does its source.
     """
     reason: Reason
     if approved == 0:
@@ -23,4 +25,4 @@ def emergency_aid(approved: Fen, burden: Fen) -> StageResult:
     else:
         reason = "applied"
     inputs = {"approved": approved, "burden": burden}
-    return StageResult(STAGE, reason, min(approved, burden), None, None, inputs, {})
+    return StageResult(STAGE, reason, min(approved, burden), None, SOURCE, inputs, {})

@@ -22,10 +22,11 @@ def local_subsidy(
 
     桂人社发〔2017〕74号 二(二)5: 个人自付费用仍超过10%的部分，鼓励有条件的地方予以适当补助.
     """
+    given = {"burden": burden}
     if policy is None or not policy.enabled:
-        return nothing(STAGE, "not_enabled", policy.source if policy else None)
+        return nothing(STAGE, "not_enabled", policy.source if policy else None, given)
     if not case.poor:
-        return nothing(STAGE, "status_not_covered", policy.source)
+        return nothing(STAGE, "status_not_covered", policy.source, given)
     own_before = year.total_cost - year.covered - year.local_subsidy_paid
     own_limit = times(year.total_cost + total, policy.own_share)
     excess = min(max(ZERO, own_before + burden - own_limit), burden)

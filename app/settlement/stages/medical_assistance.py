@@ -23,11 +23,12 @@ def medical_assistance(
     桂人社发〔2017〕74号 二(二)4 names assistance beside basic and critical-illness insurance; `left_in_scope` is m of
     settlement.md §5.4, in fen.
     """
+    given = {"left_in_scope": left_in_scope}
     if policy is None:
-        return nothing(STAGE, "not_enabled", None)
+        return nothing(STAGE, "not_enabled", None, given)
     row = policy.statuses.get(case.status)
     if row is None:
-        return nothing(STAGE, "status_not_covered", policy.source)
+        return nothing(STAGE, "status_not_covered", policy.source, given)
     before = year.medical_assistance_base
     deductible = row.annual_deductible
     usable = max(ZERO, before + left_in_scope - deductible) - max(ZERO, before - deductible)

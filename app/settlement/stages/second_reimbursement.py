@@ -22,10 +22,11 @@ def second_reimbursement(
     桂人社发〔2017〕74号 二(二)4: 其余的医疗费用（不含自费药品及自费项目）给予不高于40%的二次报销,
     where the pooling area enables it for the year.
     """
+    given = {"left_in_catalogue": left_in_catalogue}
     if policy is None or not policy.enabled:
-        return nothing(STAGE, "not_enabled", policy.source if policy else None)
+        return nothing(STAGE, "not_enabled", policy.source if policy else None, given)
     if not case.poor:
-        return nothing(STAGE, "status_not_covered", policy.source)
+        return nothing(STAGE, "status_not_covered", policy.source, given)
     wanted = times(left_in_catalogue, policy.rate)
     amount = under_cap(wanted, policy.annual_cap, paid_before)
     return StageResult(

@@ -124,3 +124,18 @@ def test_a_region_may_leave_out_its_title_and_scheme() -> None:
     bare = changed(REGION, "title: {zh-CN: 小区, en: Smallland}\n", "")
     (pack,) = packs(changed(bare, "scheme: urban_rural_resident\n", ""))
     assert (pack.title, pack.scheme) == ({}, None)
+
+
+def test_a_leading_zero_is_a_plain_decimal_too() -> None:
+    (pack,) = packs(changed(REGION, "annual_cap: 150000", "annual_cap: 0150000"))
+    assert pack.basic_insurance.annual_cap == 15_000_000
+
+
+def test_a_null_title_of_an_overlay_removes_it() -> None:
+    assert packs(REGION, changed(OVERLAY, "title: {zh-CN: 小市, en: Smallcity}", "title: null"))[1].title == {}
+
+
+def test_a_stay_without_referral_cites_whoever_sets_the_reduction() -> None:
+    reduced = overlay("basic_insurance: {source: {assumed: set by the city}, unreferred_reduction: 0.20}\n")
+    assert reduced.basic_insurance.reduction_source == Source(assumed="set by the city")
+    assert reduced.basic_insurance.in_area["primary"].source == LAW_3

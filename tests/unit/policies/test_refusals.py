@@ -55,7 +55,6 @@ IN_A_REGION = [
     ("annual_cap: 150000", "annual_cap: 150,000", "basic_insurance.annual_cap", 'found "150,000"'),
     ("annual_cap: 150000", "annual_cap: 150_000", "basic_insurance.annual_cap", 'found "150_000"'),
     ("annual_cap: 150000", "annual_cap: 1e5", "basic_insurance.annual_cap", 'found "1e5"'),
-    ("annual_cap: 150000", "annual_cap: 0150000", "basic_insurance.annual_cap", 'found "0150000"'),
     ("annual_cap: 150000", "annual_cap: 0x10", "basic_insurance.annual_cap", 'found "0x10"'),
     ("annual_cap: 150000", "annual_cap: 41:40:00", "basic_insurance.annual_cap", 'found "41:40:00"'),
     ("annual_cap: 150000", "annual_cap: 1000000000000000", "basic_insurance.annual_cap", 'found "1000000000000000"'),

@@ -88,6 +88,7 @@ PACK = Pack(
         annual_cap=yuan("150000.00"),
         in_area=rates("0.90", "0.75", "0.60", "0.55"),
         unreferred_reduction=share("0.10"),
+        reduction_source=LAW,
         out_of_area_approved=rates("0.80", "0.65", "0.50", "0.45"),
         out_of_area_unapproved=rates("0.60", "0.45", "0.35", "0.30"),
         preference_source=LAW,

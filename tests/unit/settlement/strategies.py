@@ -146,7 +146,7 @@ def packs(draw: Draw[Any]) -> Pack:
             LAW, {tier: TierDeductible(_stay(draw), _stay(draw)) for tier in TIERS}, draw(_flags)
         ),
         basic_insurance=BasicInsurancePolicy(
-            _cap(draw), _tier_rates(draw), _rate(draw), _tier_rates(draw), _tier_rates(draw), LAW, _rate(draw)
+            _cap(draw), _tier_rates(draw), _rate(draw), LAW, _tier_rates(draw), _tier_rates(draw), LAW, _rate(draw)
         ),
         chronic_outpatient=maybe(0, lambda: ChronicOutpatientPolicy(LAW, Fen(draw(_small_money)), _tier_rates(draw))),
         critical_illness=maybe(1, lambda: _critical_illness(draw)),
