@@ -48,7 +48,7 @@ lock: setup ## write requirements/*.lock from pyproject.toml (UPGRADE=1 takes th
 	$(LOCK) --output-file requirements/dev.lock --group dev --constraint requirements/runtime.lock
 	$(LOCK) --output-file requirements/bench.lock --group bench --constraint requirements/dev.lock
 
-clean: ## remove .venv, caches and build outputs; the database in var/ stays
+clean: ## remove .venv, caches and build outputs
 	rm -rf .venv dist build mutants htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find app tests tools bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 

@@ -8,7 +8,7 @@ import pytest
 
 from app.settlement.bill import Bill
 from app.settlement.pack import Pack
-from app.settlement.year import NO_YEAR, YearToDate
+from app.settlement.year import NO_YEAR
 from tests.unit.settlement.small import PACK, bill, line, pack, settled, share, stage_of, year, yuan
 
 POOR = bill("1000.00", status="registered_poor")
@@ -171,7 +171,3 @@ def test_critical_illness_shows_what_its_base_is_made_of(
             "base": base,
         }
     )
-
-
-def test_the_year_of_these_tests_has_a_number_in_every_field() -> None:
-    assert all(EARLIER) and len(set(EARLIER)) == len(YearToDate._fields)
