@@ -65,7 +65,7 @@ def _answer_problems(app: FastAPI, parts: Parts) -> None:
             document = problems.document(problems.METHOD_NOT_ALLOWED, "This path has other methods.")
         else:
             document = problems.document(problems.NOT_FOUND, "There is nothing under this path.")
-        response = his.refuse(document, parts)
+        response = parts.refuse(document)
         response.headers.update(error.headers or {})
         return response
 
@@ -73,7 +73,7 @@ def _answer_problems(app: FastAPI, parts: Parts) -> None:
         assert isinstance(error, RequestValidationError), "registered for these alone"
         # Only names of our own parameters: an unknown one is not looked at, and no value is repeated.
         findings = [problems.PARAMETER_INVALID.at(*each["loc"][1:]) for each in error.errors()]
-        return his.refuse(problems.refused(findings), parts)
+        return parts.refuse(problems.refused(findings))
 
     app.add_exception_handler(HTTPException, not_served)
     app.add_exception_handler(RequestValidationError, parameter_invalid)

@@ -18,13 +18,11 @@ from app.api.forms import (
     ChoiceForm,
     CountForm,
     DateForm,
-    ListForm,
-    Member,
     NumberForm,
-    ObjectForm,
     TextForm,
     WrongForm,
 )
+from app.api.objects import ListForm, Member, ObjectForm
 from app.api.request_form import AREA, COUNT, DAY, LINE, MONEY, PRICE, QUANTITY, RATIO, REQUEST, SUM, Request
 from app.settlement.bill import Bill, Encounter, Facility, LineValues, Patient
 from app.settlement.year import YearToDate

@@ -36,7 +36,7 @@ def router(parts: Parts) -> APIRouter:
         """
         body = await read_body(request)
         if isinstance(body, problems.Document):
-            return refuse(body, parts)
+            return parts.refuse(body)
         began = perf_counter()
         if len(body) <= _AT_ONCE:
             result = answer(body, parts.catalogue, "ledger")
@@ -47,14 +47,6 @@ def router(parts: Parts) -> APIRouter:
             parts.metrics.settled(result.settlement, seconds)
             return Response(result.body, media_type="application/json")
         parts.metrics.calculated(seconds)
-        return refuse(result, parts)
+        return parts.refuse(result)
 
     return routes
-
-
-def refuse(document: problems.Document, parts: Parts) -> Response:
-    """Answer with a problem document, and count it."""
-    parts.metrics.refused(document.code)
-    # Whoever was too slow with one body will not be sooner with the next.
-    headers = {"connection": "close"} if document.code == problems.BODY_TIMEOUT.code else None
-    return Response(document.body, document.status, headers, problems.MEDIA_TYPE)

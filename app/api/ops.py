@@ -8,7 +8,6 @@ from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 
 from app.api import problems
-from app.api.his import refuse
 from app.api.openapi import answers
 from app.api.policies import policies_answer, policy_answer
 from app.api.schemas import Area, Health, Policies, Policy
@@ -47,7 +46,7 @@ def router(parts: Parts) -> APIRouter:
         pack = parts.catalogue.by_id(policy_id, area)
         if pack is None:
             document = problems.document(problems.NOT_FOUND, "There is no such policy pack; /v1/policies lists them.")
-            return refuse(document, parts)
+            return parts.refuse(document)
         return Response(policy_answer(parts.catalogue, pack).model_dump_json(), media_type="application/json")
 
     return routes

@@ -10,12 +10,10 @@ from app.api.forms import (
     ChoiceForm,
     CountForm,
     DateForm,
-    ListForm,
-    Member,
     NumberForm,
-    ObjectForm,
     TextForm,
 )
+from app.api.objects import ListForm, Member, ObjectForm
 from app.settlement.bill import (
     CATEGORIES,
     STATUSES,

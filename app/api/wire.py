@@ -8,8 +8,8 @@ import msgspec
 
 from app.api import strict_json
 from app.api.fast_reader import read_valid
-from app.api.forms import MAX_FINDINGS
 from app.api.memo import Memo
+from app.api.objects import MAX_FINDINGS
 from app.api.request_form import REQUEST, Request, request_of
 from app.settlement import refusals
 from app.settlement.explain import explain

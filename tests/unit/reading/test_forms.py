@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from app.api.forms import MAX_FINDINGS
+from app.api.objects import MAX_FINDINGS
 from app.api.request_form import REQUEST as REQUEST_FORM
 from app.api.wire import Malformed, read_exactly
 from app.settlement.year import YearToDate
