@@ -148,19 +148,19 @@ def _lines(lines: list[LineScope]) -> str:
     for line_no, full_self_pay, over_ceiling, first_self_pay, eligible, ratio, ratio_from in lines:
         if ratio is not None:
             add(
-                f'{{"line_no":{line_no},"full_self_pay":"0.00","over_ceiling":"{_MONEY[over_ceiling]}",'
-                f'"first_self_pay":"{_MONEY[first_self_pay]}","eligible":"{_MONEY[eligible]}",'
+                f'{{"line_no":{line_no},"full_self_pay":"0.00","over_ceiling":"{money_text(over_ceiling)}",'
+                f'"first_self_pay":"{money_text(first_self_pay)}","eligible":"{money_text(eligible)}",'
                 f'"self_pay_ratio":"{_RATE[ratio]}","ratio_from":"{ratio_from}"}}'
             )
         elif full_self_pay or over_ceiling:
             add(
-                f'{{"line_no":{line_no},"full_self_pay":"{_MONEY[full_self_pay]}",'
-                f'"over_ceiling":"{_MONEY[over_ceiling]}","first_self_pay":"0.00",'
-                f'"eligible":"{_MONEY[eligible]}","self_pay_ratio":null,"ratio_from":null}}'
+                f'{{"line_no":{line_no},"full_self_pay":"{money_text(full_self_pay)}",'
+                f'"over_ceiling":"{money_text(over_ceiling)}","first_self_pay":"0.00",'
+                f'"eligible":"{money_text(eligible)}","self_pay_ratio":null,"ratio_from":null}}'
             )
         else:
             add(
                 f'{{"line_no":{line_no},"full_self_pay":"0.00","over_ceiling":"0.00","first_self_pay":"0.00",'
-                f'"eligible":"{_MONEY[eligible]}","self_pay_ratio":null,"ratio_from":null}}'
+                f'"eligible":"{money_text(eligible)}","self_pay_ratio":null,"ratio_from":null}}'
             )
     return ",".join(written)

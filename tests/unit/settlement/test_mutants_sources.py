@@ -8,7 +8,7 @@ import pytest
 
 from app.settlement.bill import Bill
 from app.settlement.pack import Pack, Source, TierRate
-from tests.unit.settlement.small import PACK, TIERS, assisted, bill, pack, settled, share, stage_of, yuan
+from tests.unit.settlement.small import TIERS, assisted, bill, pack, settled, share, stage_of, yuan
 
 
 def said_by(name: str) -> Source:
@@ -79,6 +79,11 @@ def test_a_block_that_the_pack_does_not_have_has_no_source(stage: str) -> None:
     assert stage_of(settled(POOR, pack(**{stage: None})), stage).source is None
 
 
+def test_emergency_aid_names_the_agency_and_not_the_pack() -> None:
+    source = stage_of(settled(bill("1000.00", aid="5.00"), ALL_ON), "emergency_aid").source
+    assert source == said_by("approved by the aid agency for this stay, as the bill says")
+
+
 @pytest.mark.parametrize(
     ("asked", "base_rate", "unreferred_reduction", "rate_bonus"),
     [
@@ -106,7 +111,8 @@ def test_basic_insurance_shows_what_its_rate_is_made_of(
 def test_critical_illness_shows_its_bands_counted_from_one(
     asked: Bill, factor: str, first: str, second: str, third: str
 ) -> None:
-    shown = stage_of(settled(asked, PACK), "critical_illness")
+    made_anew = pack(critical_illness={"threshold": yuan("10000.00")})
+    shown = stage_of(settled(asked, made_anew), "critical_illness")
     assert shown.rates == {
         "threshold_factor": share(factor),
         "band_1_rate": share(first),
