@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup run test lint bench openapi mutate lock clean
+.PHONY: help setup run test lint bench openapi mutate plain lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -15,7 +15,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashe
 help:
 	@awk -F ' *## ' '/^[a-z]+:.*##/ { sub(/:.*/, "", $$1); printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: .venv/.installed ## put everything into .venv, from the lock (so .venv/bin/onestop)
+setup: .venv/.installed .venv/.compiled ## put everything into .venv, from the lock (so .venv/bin/onestop)
 	@:
 
 run: setup ## start the service, settle examples/bill.json, keep serving (PORT=8000; ONCE=1 ends after the table)
@@ -31,17 +31,21 @@ lint: setup ## ruff, mypy, the import contracts, and the checks of tools/tidy.py
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.tidy
 
-bench: .venv/.bench-installed ## measure the core, the command and the service beside their peers
+bench: setup .venv/.bench-installed ## measure the core, the command and the service beside their peers
 	$(BIN)/python -m bench
 
 openapi: setup ## write openapi/openapi.json from the code
 	$(BIN)/python -m tools.openapi
 
-mutate: setup ## change the pure core in every small way and count the changes that no test notices
+mutate: plain ## change the pure core in every small way and count the changes that no test notices
 	rm -rf mutants
 	$(BIN)/mutmut run
 	$(BIN)/mutmut export-cicd-stats
 	$(BIN)/python -m tools.mutation_score
+
+plain: .venv/.installed ## take the compiled parts away: everything runs as plain Python until the next setup
+	@$(BIN)/python -m tools.compile --remove
+	@rm -f .venv/.compiled
 
 lock: setup ## write requirements/*.lock from pyproject.toml (UPGRADE=1 takes the newest releases)
 	$(LOCK) --output-file requirements/runtime.lock
@@ -49,7 +53,8 @@ lock: setup ## write requirements/*.lock from pyproject.toml (UPGRADE=1 takes th
 	$(LOCK) --output-file requirements/bench.lock --group bench --constraint requirements/dev.lock
 
 clean: ## remove .venv, caches and build outputs
-	rm -rf .venv dist build mutants htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv *.so dist build mutants htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find app -name '*.so' -delete
 	find app tests tools bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # The stamps come last, so that an interrupted setup starts over.
@@ -67,6 +72,10 @@ clean: ## remove .venv, caches and build outputs
 	@$(PIP) --require-hashes --no-deps --requirement requirements/dev.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m pip check
+	@touch $@
+
+.venv/.compiled: .venv/.installed tools/compile.py $(shell find app/settlement app/api -name '*.py')
+	@$(BIN)/python -m tools.compile
 	@touch $@
 
 .venv/.bench-installed: .venv/.installed requirements/bench.lock

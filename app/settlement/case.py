@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from app.settlement.bill import Bill, Status, Tier
+from app.settlement.bill import Bill, Status, Tier
 
 
 class Case(NamedTuple):

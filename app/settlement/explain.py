@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from app.settlement.money import grouped, percent
-from app.settlement.result import Reason
-
-if TYPE_CHECKING:
-    from app.settlement.result import StageName, StageResult
+from app.settlement.result import Reason, StageName, StageResult
 
 
 class Sentence(NamedTuple):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from datetime import date
+from typing import Literal, NamedTuple
 
+from app.settlement.bill import Category, Status, Tier
 from app.settlement.money import RATE_PLACES, WHOLE, Fen, Rate, rounded
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import date
-
-    from app.settlement.bill import Category, Status, Tier
 
 BackstopBase = Literal["total", "in_catalogue"]
 BackstopBasis = Literal["annual", "per_bill"]

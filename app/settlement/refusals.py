@@ -5,18 +5,15 @@ Step 1 (the forms) belongs to whoever reads a request; a `Bill` that exists has 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from app.settlement.bill import DRUGS, Bill, Line, LineValues
 from app.settlement.money import WHOLE, ZERO, cost
+from app.settlement.pack import Pack
+from app.settlement.result import Costs
 from app.settlement.year import YearToDate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from app.settlement.pack import Pack
-    from app.settlement.result import Costs
 
 MAX_LINES: Final = 5_000
 # 100,000,000.00 in the units of each field.

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from app.settlement.money import ZERO, Fen, Rate
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from app.settlement.pack import Pack, Source
-    from app.settlement.year import YearToDate
+from app.settlement.pack import Pack, Source
+from app.settlement.year import YearToDate
 
 StageName = Literal[
     "deductible",

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from app.settlement.bill import DRUGS
+from app.settlement.bill import DRUGS, LineValues
+from app.settlement.case import Case
 from app.settlement.money import COST_UNITS, NO_RATE, WHOLE, ZERO, Fen, Price, Quantity, Rate, cost, times
+from app.settlement.pack import ScopePolicy
 from app.settlement.result import Costs, LineScope, RatioFrom
-
-if TYPE_CHECKING:
-    from app.settlement.bill import LineValues
-    from app.settlement.case import Case
-    from app.settlement.pack import ScopePolicy
 
 # A product below 1,000,000 yuan of a quantity and a price of at least 0.01 keeps both within their limits, and the
 # amount near it too.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from app.settlement import refusals
+from app.settlement.bill import Bill
 from app.settlement.case import Case, case_of
 from app.settlement.money import RATE_PLACES, ZERO, Fen, quotient
+from app.settlement.pack import CatalogueDrugRatioPolicy, Pack
 from app.settlement.result import CatalogueDrugRatio, Costs, Payers, Settlement, StageResult
 from app.settlement.scope import Scope, scope_lines
 from app.settlement.stages.backstop import backstop
@@ -18,10 +20,6 @@ from app.settlement.stages.local_subsidy import local_subsidy
 from app.settlement.stages.medical_assistance import medical_assistance
 from app.settlement.stages.second_reimbursement import second_reimbursement
 from app.settlement.year import YearToDate
-
-if TYPE_CHECKING:
-    from app.settlement.bill import Bill
-    from app.settlement.pack import CatalogueDrugRatioPolicy, Pack
 
 
 class Refused(NamedTuple):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.compile import compiled
+
 CHECKOUT = Path(__file__).parents[2]
 BILL = CHECKOUT / "examples" / "bill.json"
 DEADLINE = 120
@@ -26,10 +29,15 @@ DEADLINE = 120
 pytestmark = pytest.mark.slow
 
 
-def ran(*command, cwd):
+def ran(*command, cwd, **settings):
     """Run without anything of the checkout or of this process in the way: standard output."""
     result = subprocess.run(
-        [*map(str, command)], cwd=cwd, env=clean_environment(), capture_output=True, timeout=DEADLINE, check=False
+        [*map(str, command)],
+        cwd=cwd,
+        env=clean_environment() | settings,
+        capture_output=True,
+        timeout=DEADLINE,
+        check=False,
     )
     assert result.returncode == 0, result.stderr.decode()
     return result.stdout.decode()
@@ -85,6 +93,19 @@ def test_the_wheel_carries_nothing_but_the_package(wheel):
     with zipfile.ZipFile(wheel) as archive:
         tops = {name.partition("/")[0] for name in archive.namelist()}
     assert tops == {"app", "onestop_settlement-0.1.0.dist-info"}
+
+
+@pytest.mark.skipif(not compiled(), reason="nothing is compiled here: make setup says why")
+def test_a_compiled_wheel_carries_the_compiled_parts_and_names_its_machine(tmp_path):
+    checkout = tmp_path / "checkout"
+    shutil.copytree(CHECKOUT, checkout, ignore=shutil.ignore_patterns(".*", "*.so", "var", "mutants", "__pycache__"))
+    build = (sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, checkout)
+    ran(*build, cwd=tmp_path, ONESTOP_COMPILED_WHEEL="1")
+    (wheel,) = tmp_path.glob("*.whl")
+    assert not wheel.name.endswith("-none-any.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        parts = {Path(name).name for name in archive.namelist() if name.endswith(".so")}
+    assert parts == {part.name for part in compiled()}
 
 
 def test_what_runs_comes_from_the_wheel_and_not_from_the_checkout(installed, tmp_path):

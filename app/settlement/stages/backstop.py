@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from app.settlement.case import Case
 from app.settlement.money import ZERO, Fen, times, under_cap
-from app.settlement.result import Reason, StageName, StageResult, last, nothing
-from app.settlement.year import NO_YEAR
-
-if TYPE_CHECKING:
-    from app.settlement.case import Case
-    from app.settlement.pack import BackstopPolicy
-    from app.settlement.result import Costs
-    from app.settlement.year import YearToDate
+from app.settlement.pack import BackstopPolicy
+from app.settlement.result import Costs, Reason, StageName, StageResult, last, nothing
+from app.settlement.year import NO_YEAR, YearToDate
 
 STAGE: Final[StageName] = "backstop"
 

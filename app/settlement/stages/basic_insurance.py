@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import Final
 
+from app.settlement.bill import Tier
+from app.settlement.case import Case
 from app.settlement.money import NO_RATE, WHOLE, Fen, times, under_cap
+from app.settlement.pack import BasicInsurancePolicy, ChronicOutpatientPolicy, TierRate
 from app.settlement.result import Reason, StageName, StageResult, last
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from app.settlement.bill import Tier
-    from app.settlement.case import Case
-    from app.settlement.pack import BasicInsurancePolicy, ChronicOutpatientPolicy, TierRate
 
 STAGE: Final[StageName] = "basic_insurance"
 

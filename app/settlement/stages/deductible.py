@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from app.settlement.case import Case
 from app.settlement.money import ZERO, Fen
+from app.settlement.pack import ChronicOutpatientPolicy, DeductiblePolicy
 from app.settlement.result import Reason, StageName, StageResult
-
-if TYPE_CHECKING:
-    from app.settlement.case import Case
-    from app.settlement.pack import ChronicOutpatientPolicy, DeductiblePolicy
 
 STAGE: Final[StageName] = "deductible"
 

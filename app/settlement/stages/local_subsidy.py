@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from app.settlement.case import Case
 from app.settlement.money import ZERO, Fen, times, under_cap
+from app.settlement.pack import LocalSubsidyPolicy
 from app.settlement.result import Reason, StageName, StageResult, last, nothing
-
-if TYPE_CHECKING:
-    from app.settlement.case import Case
-    from app.settlement.pack import LocalSubsidyPolicy
-    from app.settlement.year import YearToDate
+from app.settlement.year import YearToDate
 
 STAGE: Final[StageName] = "local_subsidy"
 

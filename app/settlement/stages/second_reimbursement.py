@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from app.settlement.case import Case
 from app.settlement.money import Fen, times, under_cap
+from app.settlement.pack import SecondReimbursementPolicy
 from app.settlement.result import StageName, StageResult, last, nothing
-
-if TYPE_CHECKING:
-    from app.settlement.case import Case
-    from app.settlement.pack import SecondReimbursementPolicy
 
 STAGE: Final[StageName] = "second_reimbursement"
 
