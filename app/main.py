@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from app.api import his, ops, problems
+from app.api.answers import collect_rarely
 from app.api.guards import Observed
 from app.api.openapi import openapi_document
 from app.api.state import Parts
@@ -48,8 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
 def app_from_environment() -> FastAPI:
     """Make the application as a worker process does: with the settings of its environment."""
     app = create_app(read_settings())
-    # What is loaded by now stays: the collector need not walk over it again and again.
-    gc.freeze()
+    collect_rarely()
     return app
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import gc
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.api import problems
 from app.api.strict_json import NotJson
@@ -14,6 +15,17 @@ from app.usecases.preview_settlement import preview_settlement
 if TYPE_CHECKING:
     from app.policies.catalogue import Catalogue
     from app.settlement.result import Settlement
+
+_GARBAGE_THRESHOLD: Final = 50_000
+
+
+def collect_rarely() -> None:
+    """Ask of the garbage collector, in a process that settles many bills, not to walk over them again and again.
+
+    What is loaded by now stays, and what a bill leaves behind holds no cycles and goes by itself.
+    """
+    gc.freeze()
+    gc.set_threshold(_GARBAGE_THRESHOLD)
 
 
 class Settled(NamedTuple):

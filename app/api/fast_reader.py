@@ -6,13 +6,12 @@ It never accepts what the exact reader would refuse, and never reads another val
 from __future__ import annotations
 
 import re
-from itertools import repeat
-from operator import is_
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
 from app.api.forms import (
+    MAX_COUNT,
     AreaForm,
     BooleanForm,
     ChoiceForm,
@@ -24,7 +23,8 @@ from app.api.forms import (
 )
 from app.api.objects import ListForm, Member, ObjectForm
 from app.api.request_form import AREA, COUNT, DAY, LINE, MONEY, PRICE, QUANTITY, RATIO, REQUEST, SUM, Request
-from app.settlement.bill import Bill, Encounter, Facility, LineValues, Patient
+from app.settlement.bill import Bill, CatalogueClass, Category, Encounter, Facility, LineValues, Patient
+from app.settlement.money import Fen, Price, Quantity, Rate
 from app.settlement.year import YearToDate
 
 # Unset members must not be confused with null ones, which are not allowed everywhere.
@@ -39,8 +39,8 @@ def read_valid(body: bytes) -> Request | None:
         return None
     try:
         values = _DECODER.decode(body)
-        columns = _columns(values.lines)
-        return _request(values, columns) if _each_member_once(values, columns, body) else None
+        lines, absent = _lines(values.lines)
+        return _request(values, lines) if _each_member_once(values, absent, body) else None
     except (msgspec.MsgspecError, UnicodeDecodeError, WrongForm):
         return None
 
@@ -82,39 +82,37 @@ _LINE_STRUCT: Final = _struct(LINE)
 _DECODER: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(_struct(REQUEST))
 
 
-def _each_member_once(request: Any, columns: dict[str, tuple[Any, ...]], body: bytes) -> bool:
+def _each_member_once(request: Any, absent: int, body: bytes) -> bool:
     """Whether no member is repeated, of which the decoder would keep the last without a word.
 
-    Every member has its colon: as many colons as members (and as texts hold) leave none for a repeated one.
+    Every member has its colon: as many colons as members (and as texts hold) leave none for a repeated one. `absent`
+    members are missing in the lines.
     """
     objects = [request, request.facility, request.patient, request.encounter]
     if request.year_to_date is not _UNSET:
         objects.append(request.year_to_date)
-    members = sum([_count(item) for item in objects])
-    members += len(request.lines) * len(LINE.members) - sum([_unset(columns[name]) for name in _OPTIONAL])
+    members = sum([_count(item) for item in objects]) + len(request.lines) * len(LINE.members) - absent
     colons = body.count(b":")
     if colons == members:
         return True
     texts = [request.bill_id, request.facility.code, request.facility.name]
-    texts += [request.patient.person_id, request.patient.name, *columns["code"], *columns["name"]]
+    texts += [request.patient.person_id, request.patient.name]
+    for line in request.lines:
+        texts += (line.code, line.name)
     return colons == members + "".join([text for text in texts if type(text) is str]).count(":")
 
 
 def _count(item: Any) -> int:
-    values = msgspec.structs.astuple(item)
-    return len(values) - _unset(values)
+    return sum([value is not _UNSET for value in msgspec.structs.astuple(item)])
 
 
-_OPTIONAL: Final = [member.name for member in LINE.members if not member.required]
-
-
-def _request(values: Any, columns: dict[str, tuple[Any, ...]]) -> Request:
+def _request(values: Any, lines: tuple[LineValues, ...]) -> Request:
     bill = Bill(
         values.bill_id,
         _facility(values.facility),
         _patient(values.patient),
         _encounter(values.encounter),
-        _lines(columns),
+        lines,
         _or(values.emergency_aid_approved, 0, SUM.plain.__getitem__),
         _or(values.prepaid, 0, SUM.plain.__getitem__),
     )
@@ -158,37 +156,58 @@ def _year(values: Any) -> YearToDate | None:
     return YearToDate(*[_or(getattr(values, name), 0, SUM.plain.__getitem__) for name in YearToDate._fields])
 
 
-def _columns(lines: list[Any]) -> dict[str, tuple[Any, ...]]:
-    """Turn the lines into columns: that is where the time of a large bill goes."""
-    rows = map(msgspec.structs.astuple, lines)
-    return dict(zip(_FIELDS_OF_LINE, zip(*rows, strict=True), strict=True)) if lines else _NO_COLUMNS
+assert _LINE_STRUCT.__struct_fields__ == (
+    "line_no", "code", "category", "catalogue_class", "quantity", "unit_price", "amount",
+    "name", "ceiling_price", "self_pay_ratio", "essential_medicine",
+), "the order in which the lines are taken apart below"  # fmt: skip # one row
 
 
-_FIELDS_OF_LINE: Final = _LINE_STRUCT.__struct_fields__
-_NO_COLUMNS: Final[dict[str, tuple[Any, ...]]] = dict.fromkeys(_FIELDS_OF_LINE, ())
+_Number: TypeAlias = "str | int"
+_Row: TypeAlias = (
+    "tuple[int, str, Category, CatalogueClass, _Number, _Number, _Number, Any, Any, Any, bool | msgspec.UnsetType]"
+)
 
 
-def _unset(column: tuple[Any, ...]) -> int:
-    # By identity alone: comparing every value with the marker would cost more than reading it.
-    return sum(map(is_, column, repeat(_UNSET)))
-
-
-def _lines(columns: dict[str, tuple[Any, ...]]) -> tuple[LineValues, ...]:
-    numbers = columns["line_no"]
-    if numbers:
-        COUNT.check(min(numbers))
-        COUNT.check(max(numbers))
-    price, ratio = PRICE.plain.__getitem__, RATIO.plain.__getitem__
-    values = (
-        numbers,
-        columns["code"],
-        columns["category"],
-        columns["catalogue_class"],
-        map(QUANTITY.plain.__getitem__, columns["quantity"]),
-        map(price, columns["unit_price"]),
-        map(MONEY.plain.__getitem__, columns["amount"]),
-        [None if value is None or value is _UNSET else price(value) for value in columns["ceiling_price"]],
-        [None if value is None or value is _UNSET else ratio(value) for value in columns["self_pay_ratio"]],
-        [value is True for value in columns["essential_medicine"]],
-    )
-    return tuple(zip(*values, strict=True))
+def _lines(rows: list[Any]) -> tuple[tuple[LineValues, ...], int]:
+    """The lines, and how many of their members are absent: one loop, where the time of a large bill goes."""
+    quantities, prices, amounts, ratios = QUANTITY.plain, PRICE.plain, MONEY.plain, RATIO.plain
+    values_of = msgspec.structs.astuple
+    absent = 0
+    lines: list[LineValues] = []
+    for row in rows:
+        values: _Row = values_of(row)
+        line_no, code, category, catalogue_class, quantity, unit_price, amount, name, ceiling, ratio, essential = values
+        if not 1 <= line_no <= MAX_COUNT:
+            raise WrongForm
+        ceiling_price: Price | None = None
+        self_pay_ratio: Rate | None = None
+        essential_medicine = False
+        if name is _UNSET:
+            absent += 1
+        if ceiling is _UNSET:
+            absent += 1
+        elif ceiling is not None:
+            ceiling_price = Price(prices[ceiling])
+        if ratio is _UNSET:
+            absent += 1
+        elif ratio is not None:
+            self_pay_ratio = Rate(ratios[ratio])
+        if essential is _UNSET:
+            absent += 1
+        else:
+            essential_medicine = essential
+        lines.append(
+            (
+                line_no,
+                code,
+                category,
+                catalogue_class,
+                Quantity(quantities[quantity]),
+                Price(prices[unit_price]),
+                Fen(amounts[amount]),
+                ceiling_price,
+                self_pay_ratio,
+                essential_medicine,
+            )
+        )
+    return tuple(lines), absent

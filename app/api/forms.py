@@ -152,20 +152,20 @@ class CountForm(NamedTuple):
 
     @property
     def schema(self) -> Schema:
-        return {"type": "integer", "minimum": 1, "maximum": _MAX_COUNT}
+        return {"type": "integer", "minimum": 1, "maximum": MAX_COUNT}
 
     def read(self, value: object) -> int:
-        if type(value) is not IntegerToken or len(value) > len(str(_MAX_COUNT)):
+        if type(value) is not IntegerToken or len(value) > len(str(MAX_COUNT)):
             raise WrongForm
         return self.check(int(value))
 
     def check(self, number: int) -> int:
-        if not 1 <= number <= _MAX_COUNT:
+        if not 1 <= number <= MAX_COUNT:
             raise WrongForm
         return number
 
 
-_MAX_COUNT: Final = 2_147_483_647
+MAX_COUNT: Final = 2_147_483_647
 
 
 class NumberForm:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import traceback
-import uuid
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -32,7 +32,7 @@ class Observed:
             await self.app(scope, receive, send)
             return
         began = perf_counter()
-        request_id = uuid.uuid4().hex
+        request_id = os.urandom(16).hex()
         status = 0
 
         async def observed_send(message: Message) -> None:

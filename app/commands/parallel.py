@@ -1,29 +1,30 @@
 """Settle blocks of requests on all cores, answers in the order of the requests, at constant memory.
 
 Not `concurrent.futures`: its workers outlive a killed parent, and in some releases of Python a killed worker hangs it.
-Here both ends of a pipe tell when the other one is gone, and the parent has no thread to fork beside.
+Here both ends of a pipe tell when the other one is gone, and the parent has no thread to fork beside. Requests and
+answers lie in memory that both see; through the pipe go only their sizes, so that nobody ever waits to send.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.api import problems
-from app.api.answers import Settled, answer
+from app.api.answers import Settled, answer, collect_rarely
+from app.commands.blocks import Block
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
-    from queue import SimpleQueue
 
-    from app.commands.blocks import Block
     from app.policies.catalogue import Catalogue
 
 # One block in work and one waiting, so that no worker waits for its next one.
@@ -83,26 +84,71 @@ def _place_of(error: Exception) -> str:
     return f"{type(error).__name__} in " + " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-5:]))
 
 
+class _Told(NamedTuple):
+    """What the pipe says of a block that lies in the memory of its turn."""
+
+    size: int
+    one_document: bool
+    consumed: int
+
+
+class _Memory:
+    """Memory of two processes, a file without a name: a place for the requests and one for the answers of each turn.
+
+    A worker owes two blocks at most, and is given the next one after it has answered the one before the last: so turns
+    may share a place with the last but one.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.turn = 0
+
+    def put(self, kind: int, data: bytes) -> None:
+        written = 0
+        while written < len(data):
+            written += os.pwrite(self.descriptor, memoryview(data)[written:], self._place(kind) + written)
+
+    def get(self, kind: int, size: int) -> bytes:
+        data = os.pread(self.descriptor, size, self._place(kind))
+        while len(data) < size:
+            data += os.pread(self.descriptor, size - len(data), self._place(kind) + len(data))
+        return data
+
+    def _place(self, kind: int) -> int:
+        # Far apart, and only what is written takes space.
+        return (2 * kind + self.turn % _BLOCKS_A_WORKER) << 36
+
+
+_REQUESTS: Final = 0
+_ANSWERS: Final = 1
+
+
 @dataclass(slots=True)
 class _Worker:
     """A worker process, the pipe to it, and the numbers of the blocks it has not answered yet."""
 
     process: BaseProcess
     pipe: Connection
+    given: _Memory
+    taken: _Memory
     owes: list[int] = field(default_factory=list)
 
     def take(self, number: int, block: Block) -> None:
+        self.given.put(_REQUESTS, block.data)
+        self.given.turn += 1
         try:
-            self.pipe.send(block)
+            self.pipe.send(_Told(len(block.data), block.one_document, block.consumed))
         except OSError:
             raise self._lost() from None
         self.owes.append(number)
 
     def give(self) -> tuple[int, BlockAnswer]:
         try:
-            answered: BlockAnswer = self.pipe.recv()
+            size, *counts = self.pipe.recv()
         except (EOFError, OSError):
             raise self._lost() from None
+        answered = BlockAnswer(self.taken.get(_ANSWERS, size), *counts)
+        self.taken.turn += 1
         return self.owes.pop(0), answered
 
     def _lost(self) -> WorkerLost:
@@ -138,6 +184,7 @@ def _settle_with_workers(blocks: Iterator[Block], catalogue: Catalogue, most: in
         for worker in workers:
             worker.process.join()
             worker.pipe.close()
+            os.close(worker.given.descriptor)
 
 
 def _free_worker(workers: list[_Worker], catalogue: Catalogue, most: int) -> _Worker | None:
@@ -160,6 +207,7 @@ def _next_answers(workers: list[_Worker]) -> list[tuple[int, BlockAnswer]]:
 def _start_worker(catalogue: Catalogue) -> _Worker:
     import multiprocessing
     from multiprocessing import resource_tracker
+    from multiprocessing.reduction import send_handle
 
     ours, theirs = multiprocessing.Pipe()
     forked = multiprocessing.get_start_method() == "fork"
@@ -175,7 +223,18 @@ def _start_worker(catalogue: Catalogue) -> _Worker:
     except OSError as error:
         raise WorkerLost(f"no worker process can be started ({error.strerror}); --workers 1 needs none") from error
     theirs.close()
-    return _Worker(process, ours)
+    memory = _anonymous_file()
+    # Where it is gone already, the first block will tell.
+    with suppress(OSError):
+        send_handle(ours, memory, process.pid)
+    return _Worker(process, ours, _Memory(memory), _Memory(memory))
+
+
+def _anonymous_file() -> int:
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("onestop")
+    with tempfile.TemporaryFile(buffering=0) as file:
+        return os.dup(file.fileno())
 
 
 @contextmanager
@@ -193,25 +252,22 @@ def _interrupts_held() -> Iterator[None]:
 
 def _work(pipe: Connection, not_ours: Connection | None, catalogue: Catalogue) -> None:
     """Run a worker process: answer blocks for as long as there is a parent."""
-    from queue import SimpleQueue
-    from threading import Thread
+    from multiprocessing.reduction import recv_handle
 
     if not_ours is not None:
         not_ours.close()
-    blocks: SimpleQueue[Block] = SimpleQueue()
-    Thread(target=_receive, args=(pipe, blocks), daemon=True).start()
-    while True:
-        answered = settle_block(blocks.get(), catalogue)
-        with _ending_with_the_parent():
-            pipe.send(answered)
-
-
-def _receive(pipe: Connection, blocks: SimpleQueue[Block]) -> None:
-    """Take blocks off the pipe at once, so that the parent never waits for a worker that waits for the parent."""
+    collect_rarely()
+    with _ending_with_the_parent():
+        memory = _Memory(recv_handle(pipe))
     while True:
         with _ending_with_the_parent():
-            block = pipe.recv()
-        blocks.put(block)
+            told: _Told = pipe.recv()
+        data = memory.get(_REQUESTS, told.size)
+        answered = settle_block(Block(data, told.one_document, told.consumed), catalogue)
+        memory.put(_ANSWERS, answered.data)
+        memory.turn += 1
+        with _ending_with_the_parent():
+            pipe.send((len(answered.data), *answered[1:]))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn, cast
 
 import typer
 
+from app.api.answers import collect_rarely
 from app.commands.blocks import Block, Readable, blocks_of
 from app.commands.parallel import BlockAnswer, WorkerLost, settle_blocks
 from app.commands.targets import Unusable, target, telling
@@ -61,6 +62,7 @@ def settle(
         catalogue = load_folder(packs) if packs else load_shipped(read_settings().packs_dir)
         for name in files:
             _check(name)
+        collect_rarely()
         with (
             _unwinding_when_stopped(),
             target(out) as write,
