@@ -22,13 +22,16 @@ class Http(HttpToolsProtocol):
 
     _silent = 0
     _head_timer: asyncio.TimerHandle | None = None
+    _head_awaited_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
-        self._await_head()
+        self._head_awaited_since = self.loop.time()
+        self._look_at_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
+        if self._head_timer is not None:
+            self._head_timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -38,11 +41,11 @@ class Http(HttpToolsProtocol):
             self.send_400_response("")
 
     def on_message_begin(self) -> None:
-        self._await_head()
+        self._head_awaited_since = self.loop.time()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._stop_waiting()
+        self._head_awaited_since = None
         self._silent = 0
         super().on_headers_complete()
 
@@ -54,13 +57,14 @@ class Http(HttpToolsProtocol):
         self._silent = 0
         super().on_message_complete()
 
-    def _await_head(self) -> None:
-        self._stop_waiting()
-        self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.close)
-
-    def _stop_waiting(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
+    def _look_at_head(self) -> None:
+        # One timer a connection, which looks again: one a request would cost each of them.
+        now = self.loop.time()
+        since = now if self._head_awaited_since is None else self._head_awaited_since
+        if now - since >= HEAD_SECONDS:
+            self.transport.close()
+        else:
+            self._head_timer = self.loop.call_later(since + HEAD_SECONDS - now, self._look_at_head)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 # its words are not ours
         """Answer and close: where the next request would begin cannot be known."""

@@ -25,24 +25,61 @@ _grouped = lru_cache(maxsize=16_384)(grouped)
 
 def explain(result: StageResult) -> Sentence:
     """Fill in the sentence of a stage's reason with its numbers."""
-    template, names = _TEMPLATES[result.stage, result.reason]
-    if not names:
-        return template
+    template = _TEMPLATES[result.stage, result.reason]
+    if not template.names:
+        return template.sentence
     inputs, rates = result.inputs, result.rates
-    numbers = {}
-    for name in names:
+    numbers: list[str] = []
+    for name in template.names:
         if name == "amount":
-            numbers[name] = _grouped(result.amount)
+            numbers.append(_grouped(result.amount))
         elif name == "rate":
             assert result.rate is not None, "a sentence names a rate only where its stage has one"
-            numbers[name] = percent(result.rate)
+            numbers.append(percent(result.rate))
         elif name in rates:
-            numbers[name] = percent(rates[name])
+            numbers.append(percent(rates[name]))
         else:
             number = inputs[name]
             assert number is not None, "a sentence names a cap only where it was reached"
-            numbers[name] = _grouped(number)
-    return Sentence(template.zh % numbers, template.en % numbers)
+            numbers.append(_grouped(number))
+    return Sentence(_filled(template.zh, numbers), _filled(template.en, numbers))
+
+
+class _Cut(NamedTuple):
+    """A sentence cut at its numbers: its first words, then which number goes there and the words behind it."""
+
+    first: str
+    rest: list[tuple[int, str]]
+
+
+class _Template(NamedTuple):
+    """A pair of sentences, the names of the numbers in them, and both cut at these."""
+
+    sentence: Sentence
+    names: list[str]
+    zh: _Cut
+    en: _Cut
+
+
+def _filled(cut: _Cut, numbers: list[str]) -> str:
+    pieces = [cut.first]
+    for number, words in cut.rest:
+        pieces.append(numbers[number])
+        pieces.append(words)
+    return "".join(pieces)
+
+
+def _template(sentence: Sentence) -> _Template:
+    names = sorted(set(re.findall(_GAP, sentence.zh + sentence.en)))
+    return _Template(sentence, names, _cut(sentence.zh, names), _cut(sentence.en, names))
+
+
+def _cut(text: str, names: list[str]) -> _Cut:
+    first, *rest = re.split(_GAP, text)
+    return _Cut(first, [(names.index(name), words) for name, words in zip(rest[::2], rest[1::2], strict=True)])
+
+
+_GAP: Final = r"%\((\w+)\)s"
 
 
 _CAPPED = Sentence(
@@ -225,9 +262,8 @@ SENTENCES: Final[dict[StageName, dict[Reason, Sentence]]] = {
 }
 
 
-# Which numbers each pair of sentences asks for, so that only those are written out.
 _TEMPLATES: Final = {
-    (stage, reason): (sentence, sorted(set(re.findall(r"%\((\w+)\)s", sentence.zh + sentence.en))))
+    (stage, reason): _template(sentence)
     for stage, sentences in SENTENCES.items()
     for reason, sentence in sentences.items()
 }
