@@ -1,4 +1,4 @@
-"""The floor from file to file, in one process: `python -m bench.file_floor IN OUT TEMPLATE`."""
+"""The floor from file to file, in one process: `python -m bench.file_floor IN TEMPLATE > OUT`."""
 
 import sys
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 from bench.wire_floor import floor_answerer
 
 
-def main(source: Path, target: Path, template: Path) -> None:
+def main(source: Path, template: Path) -> None:
     """Answer the file's lines, one for one."""
     respond = floor_answerer(template.read_bytes())
-    with source.open("rb") as requests, target.open("wb") as answers:
+    with source.open("rb") as requests:
         for body in requests:
-            answers.write(respond(body) + b"\n")
+            sys.stdout.buffer.write(respond(body) + b"\n")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from statistics import median
 import msgspec
 
 from bench.bills import bench_bills, stream_bills
-from bench.processes import cores, module, onestop, peak_memory, timed
+from bench.processes import Run, cores, module, onestop, peak_memory, timed
 from bench.product import answers_to
 from bench.report import Goal, Table
 from bench.timing import turned
@@ -17,6 +17,7 @@ from bench.timing import turned
 LINES, SMALL_LINES = 100, 5
 DIFFERENT_SMALL_BILLS = 2_000
 FLOOR = "msgspec decode + bare loop + encode, 1 core"
+APART = "two onestop settle apart, a core each"
 MIB = 2**20
 
 
@@ -43,8 +44,9 @@ def write_template(path: Path) -> None:
     path.write_bytes(answers[len(answers) // 2])
 
 
-def settle(source: Path, target: Path, workers: int) -> list[str]:
-    return onestop("settle", str(source), "--out", str(target), "--workers", str(workers))
+def settle(source: Path, workers: int) -> list[str]:
+    # To standard output: with --out the command waits until the disk has all of it, which the floor does not.
+    return onestop("settle", str(source), "--workers", str(workers))
 
 
 def measure(
@@ -64,24 +66,28 @@ def measure_speed(folder: Path, bills: int, rounds: int, say: Callable[[str], No
     write_bills(source, bills)
     write_template(template)
     usable = cores()
-    commands = {
-        f"onestop settle, {count} core{'s' if count > 1 else ''}": (settle(source, target, count), usable[:count])
+    runs: dict[str, list[Run]] = {
+        f"onestop settle, {count} core{'s' if count > 1 else ''}": [(settle(source, count), usable[:count], target)]
         for count in sorted({1, min(2, len(usable)), len(usable)})
     }
-    commands[FLOOR] = (module("bench.file_floor", str(source), str(target), str(template)), usable[:1])
-    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    if len(usable) > 1:
+        runs[APART] = [(settle(source, 1), [core], folder / f"{core}.ndjson") for core in usable[:2]]
+    runs[FLOOR] = [(module("bench.file_floor", str(source), str(template)), usable[:1], target)]
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(rounds):
         say(f"files: round {number + 1} of {rounds}")
-        for name, (command, chosen) in turned(commands.items(), number):
-            seconds[name].append(timed(command, chosen))
+        for name, run in turned(runs.items(), number):
+            seconds[name].append(timed(*run) / len(run))
     table = Table(
         f"onestop settle: {bills:,} bills of {LINES} lines from file to file",
         ("", "bills a second", "MB/s read", "× one core", "of the floor, a core"),
         note="From the start of the process to its end, and held to so many cores. The floor checks types and amounts "
-        "alone, and encodes an answer of equal size that has the bill's payers but a fixed explanation.",
+        "alone, and encodes an answer of equal size that has the bill's payers but a fixed explanation. Two apart "
+        "share nothing but the machine: more than they do two cores can't give here.",
     )
     one = "onestop settle, 1 core"
-    for name, (_, chosen) in commands.items():
+    for name, run in runs.items():
+        chosen = {core for _, used, _ in run for core in used}
         speed = paired(seconds[one], seconds[name])
         share = paired(seconds[FLOOR], seconds[name]) / len(chosen)
         table.row(

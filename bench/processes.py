@@ -43,11 +43,11 @@ def module(name: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", name, *arguments]
 
 
-def start(command: Sequence[str], chosen: Sequence[int]) -> subprocess.Popen[bytes]:
-    """Start a program whose output nobody reads."""
+def start(command: Sequence[str], chosen: Sequence[int], target: Path | None = None) -> subprocess.Popen[bytes]:
+    """Start a program whose output goes to a file, or nowhere."""
     quiet = subprocess.DEVNULL
-    with on_cores(chosen):
-        return subprocess.Popen(command, cwd=ROOT, stdin=quiet, stdout=quiet, stderr=quiet)
+    with on_cores(chosen), Path(target or os.devnull).open("wb") as output:
+        return subprocess.Popen(command, cwd=ROOT, stdin=quiet, stdout=output, stderr=quiet)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -62,16 +62,23 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def timed(command: Sequence[str], chosen: Sequence[int]) -> float:
-    """Seconds from the start of a program to its good end."""
+Run = tuple[Sequence[str], Sequence[int], Path]
+
+
+def timed(*runs: Run) -> float:
+    """Seconds from the start of a program, or of several at once, to their good end; each with its cores and output."""
     begin = perf_counter()
-    process = start(command, chosen)
+    processes = [start(*run) for run in runs]
     try:
-        process.wait()
+        for process in processes:
+            process.wait()
     finally:
-        stop(process)
-    check(process, command)
-    return perf_counter() - begin
+        for process in processes:
+            stop(process)
+    seconds = perf_counter() - begin
+    for process, (command, *_) in zip(processes, runs, strict=True):
+        check(process, command)
+    return seconds
 
 
 def check(process: subprocess.Popen[bytes], command: Sequence[str]) -> None:
