@@ -39,8 +39,8 @@ def read_valid(body: bytes) -> Request | None:
         return None
     try:
         values = _DECODER.decode(body)
-        lines, absent = _lines(values.lines)
-        return _request(values, lines) if _each_member_once(values, absent, body) else None
+        lines, names, absent = _lines(values.lines)
+        return _request(values, lines, names) if _each_member_once(values, absent, body) else None
     except (msgspec.MsgspecError, UnicodeDecodeError, WrongForm):
         return None
 
@@ -106,7 +106,7 @@ def _count(item: Any) -> int:
     return sum([value is not _UNSET for value in msgspec.structs.astuple(item)])
 
 
-def _request(values: Any, lines: tuple[LineValues, ...]) -> Request:
+def _request(values: Any, lines: tuple[LineValues, ...], names: list[str | None]) -> Request:
     bill = Bill(
         values.bill_id,
         _facility(values.facility),
@@ -116,7 +116,8 @@ def _request(values: Any, lines: tuple[LineValues, ...]) -> Request:
         _or(values.emergency_aid_approved, 0, SUM.plain.__getitem__),
         _or(values.prepaid, 0, SUM.plain.__getitem__),
     )
-    return Request(bill, _year(values.year_to_date), values.patient.person_id)
+    names = [_or(values.facility.name, None), _or(values.patient.name, None), *names]
+    return Request(bill, _year(values.year_to_date), values.patient.person_id, names)
 
 
 def _or(value: Any, default: Any, read: Any = None) -> Any:
@@ -168,12 +169,13 @@ _Row: TypeAlias = (
 )
 
 
-def _lines(rows: list[Any]) -> tuple[tuple[LineValues, ...], int]:
-    """The lines, and how many of their members are absent: one loop, where the time of a large bill goes."""
+def _lines(rows: list[Any]) -> tuple[tuple[LineValues, ...], list[str | None], int]:
+    """The lines, their names, and how many members are absent: one loop, where the time of a large bill goes."""
     quantities, prices, amounts, ratios = QUANTITY.plain, PRICE.plain, MONEY.plain, RATIO.plain
     values_of = msgspec.structs.astuple
     absent = 0
     lines: list[LineValues] = []
+    names: list[str | None] = []
     for row in rows:
         values: _Row = values_of(row)
         line_no, code, category, catalogue_class, quantity, unit_price, amount, name, ceiling, ratio, essential = values
@@ -184,6 +186,9 @@ def _lines(rows: list[Any]) -> tuple[tuple[LineValues, ...], int]:
         essential_medicine = False
         if name is _UNSET:
             absent += 1
+            names.append(None)
+        else:
+            names.append(name)
         if ceiling is _UNSET:
             absent += 1
         elif ceiling is not None:
@@ -210,4 +215,4 @@ def _lines(rows: list[Any]) -> tuple[tuple[LineValues, ...], int]:
                 essential_medicine,
             )
         )
-    return tuple(lines), absent
+    return tuple(lines), names, absent

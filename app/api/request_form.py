@@ -115,20 +115,21 @@ REQUEST: Final = ObjectForm(
 class Request(NamedTuple):
     """A request of the right form. `year_to_date` is None where the request leaves it to the ledger.
 
-    `person_id` stands beside the bill and not in it: the calculation knows no person.
+    `person_id` and `names` (the facility's, the patient's, the lines') stand beside the bill and not in it: the
+    calculation knows no person.
     """
 
     bill: Bill
     year_to_date: YearToDate | None
     person_id: str
+    names: list[str | None]
 
 
 def request_of(values: Mapping[str, Any]) -> Request:
     """Put a request together from the values that `REQUEST` has read."""
     facility, patient = dict(values["facility"]), dict(values["patient"])
     person_id = patient.pop("person_id")
-    # Names are for people: they play no part in the calculation and go no further.
-    del facility["name"], patient["name"]
+    names = [facility.pop("name"), patient.pop("name"), *[line["name"] for line in values["lines"]]]
     year = values["year_to_date"]
     bill = Bill(
         bill_id=values["bill_id"],
@@ -139,7 +140,7 @@ def request_of(values: Mapping[str, Any]) -> Request:
         emergency_aid_approved=values["emergency_aid_approved"],
         prepaid=values["prepaid"],
     )
-    return Request(bill, None if year is None else YearToDate(**year), person_id)
+    return Request(bill, None if year is None else YearToDate(**year), person_id, names)
 
 
 def _line(values: dict[str, Any]) -> LineValues:

@@ -60,12 +60,14 @@ class Envelope(NamedTuple):
     settlement_id: str | None = None
     settled_at: str | None = None
     status: Literal["preview", "settled"] = "preview"
+    replaces: str | None = None
 
 
 def write_settlement(settlement: Settlement, envelope: Envelope) -> bytes:
     """Write the answer of api.md in its order: the same settlement gives the same bytes, on every machine."""
     pack, costs, payers = settlement.pack, settlement.costs, settlement.payers
     drugs = settlement.catalogue_drug_ratio
+    replaces = "" if envelope.replaces is None else f'"replaces":{_string(envelope.replaces)},'
     drug_ratio = "null"
     if drugs is not None:
         drug_ratio = (
@@ -74,19 +76,19 @@ def write_settlement(settlement: Settlement, envelope: Envelope) -> bytes:
     head = (
         f'{{"settlement_id":{_string(envelope.settlement_id)},"status":"{envelope.status}",'
         f'"bill_id":{_string(settlement.bill_id)},"facility_code":{_string(settlement.facility_code)},'
-        f'"settled_at":{_string(envelope.settled_at)},'
+        f'"settled_at":{_string(envelope.settled_at)},{replaces}'
         f'"policy":{{"id":{_string(pack.id)},"area":"{pack.area}","hash":"{pack.hash}"}},'
         f'"insurance_year":{settlement.insurance_year},'
         f'"year_to_date_source":"{envelope.year_to_date_source}",'
-        f'"costs":{_money_members(costs)},'
+        f'"costs":{money_members(costs)},'
         f'"deductible":{{"amount":"{_MONEY[settlement.deductible]}",'
         f'"waived":"{_MONEY[settlement.deductible_waived]}"}},'
-        f'"payers":{_money_members(payers)},'
+        f'"payers":{money_members(payers)},'
         f'"actual_reimbursement_ratio":"{_RATE[settlement.actual_reimbursement_ratio]}",'
         f'"deposit_required":{_boolean(settlement.deposit_required)},'
         f'"amount_due":"{_MONEY[settlement.amount_due]}","refund_due":"{_MONEY[settlement.refund_due]}",'
         f'"catalogue_drug_ratio":{drug_ratio},'
-        f'"year_to_date":{_money_members(settlement.year_to_date)},'
+        f'"year_to_date":{money_members(settlement.year_to_date)},'
         f'"stages":[{",".join([_stage(stage) for stage in settlement.stages])}],'
         f'"lines":['
     )
@@ -109,7 +111,7 @@ _MONEY: Final[Memo[Fen, str]] = Memo(money_text)
 _RATE: Final[Memo[int, str]] = Memo(rate_text)
 
 
-def _money_members(amounts: Costs | Payers | YearToDate) -> str:
+def money_members(amounts: Costs | Payers | YearToDate) -> str:
     members = [f'"{name}":"{_MONEY[amount]}"' for name, amount in zip(amounts._fields, amounts, strict=True)]
     return "{" + ",".join(members) + "}"
 

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.policies.loader import LoadedPack, load_packs, read_folder
+from app.policies.loader import LoadedPack, PackFile, load_packs, read_folder
 from app.policies.tree import leaves
 from app.settlement.money import Fen, money_text, rate_text
 from app.settlement.pack import Source
@@ -81,6 +81,10 @@ class Catalogue:
             return overlays[-1]
         return region if area[:_REGION_DIGITS] == region.area[:_REGION_DIGITS] else None
 
+    def files(self, pack: Pack) -> tuple[PackFile, ...]:
+        """The files that a pack was made from: the region's and, where there is one, the overlay's."""
+        return next(each.files for each in self._loaded if each.pack == pack)
+
     def numbers(self, pack: Pack) -> tuple[Number, ...]:
         """List every number of a pack with its unit and source, in the order of its file."""
         return tuple(each for each in self.values(pack) if each.unit is not None and each.text is not None)
@@ -114,6 +118,11 @@ def load_shipped(extra: Path | None = None) -> Catalogue:
 def load_folder(folder: Path) -> Catalogue:
     """Load the packs of one folder and no others. Raises `PacksRefused`."""
     return catalogue_of(load_packs(read_folder(folder)))
+
+
+def load_files(files: list[PackFile], pack_hash: str) -> Pack | None:
+    """Load one pack anew from the files that it was made from; None where they make another. Raises `PacksRefused`."""
+    return next((each.pack for each in load_packs(files) if each.pack.hash == pack_hash), None)
 
 
 def catalogue_of(loaded: tuple[LoadedPack, ...]) -> Catalogue:

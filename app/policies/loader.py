@@ -32,11 +32,15 @@ class PackFile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LoadedPack:
-    """A pack with the tree it was built from; `file` is the overlay's where there is one, else the region's."""
+    """A pack with the tree it was built from; `file` is the overlay's where there is one, else the region's.
+
+    `files` are the region's and, where there is one, the overlay's: what it takes to load the pack anew.
+    """
 
     pack: Pack
     tree: Branch
     file: str
+    files: tuple[PackFile, ...]
 
     @property
     def is_overlay(self) -> bool:
@@ -67,13 +71,19 @@ def load_packs(files: list[PackFile]) -> tuple[LoadedPack, ...]:
     if everything:
         raise PacksRefused(tuple(everything))
     regions = {pack_id(tree): tree for tree in trees if "extends" not in tree.entries}
-    return tuple(_loaded(name, tree, regions) for name, tree in zip(names, trees, strict=True))
+    texts = {file.name: file for file in files}
+    region_files = {
+        pack_id(tree): texts[name] for name, tree in zip(names, trees, strict=True) if "extends" not in tree.entries
+    }
+    return tuple(_loaded(texts[name], tree, regions, region_files) for name, tree in zip(names, trees, strict=True))
 
 
-def _loaded(name: str, tree: Branch, regions: dict[str, Branch]) -> LoadedPack:
+def _loaded(file: PackFile, tree: Branch, regions: dict[str, Branch], region_files: dict[str, PackFile]) -> LoadedPack:
+    files: tuple[PackFile, ...] = (file,)
     if "extends" in tree.entries:
-        tree = merged(regions[tree.text("extends")], tree)
-    return LoadedPack(build_pack(tree), tree, name)
+        region = tree.text("extends")
+        tree, files = merged(regions[region], tree), (region_files[region], file)
+    return LoadedPack(build_pack(tree), tree, file.name, files)
 
 
 def read_folder(folder: Path, *, may_be_empty: bool = False) -> list[PackFile]:

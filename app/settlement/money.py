@@ -139,6 +139,14 @@ def money_text(amount: Fen) -> str:
     return f"{amount // 100}.{_HUNDREDTHS[amount % 100]}"
 
 
+def decimal_text(value: int, places: int) -> str:
+    """Write a value in units of 10^-`places` as the shortest text that says it exactly: `12.5`, `-3`."""
+    if value < 0:
+        return "-" + decimal_text(-value, places)
+    whole, part = divmod(value, 10**places)
+    return f"{whole}.{part:0{places}d}".rstrip("0") if part else str(whole)
+
+
 def rate_text(rate: int) -> str:
     """Write ten-thousandths as a share of 1 with four decimals: `0.9500`."""
     return f"{rate // _RATE_UNITS}.{rate % _RATE_UNITS:04d}"

@@ -1,0 +1,1 @@
+"""All SQL of the service: the ledger's tables and its transactions."""

@@ -1,0 +1,232 @@
+"""The ledger's transactions: begun, committed and retried in one place, with every outcome told apart."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from sqlalchemy import create_engine, event, exc, make_url, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import URL, Connection, Engine
+
+Result = TypeVar("Result")
+
+# More threads than these only add latency: measured on two cores, docs/benchmarks.md.
+CONNECTIONS: Final = 8
+POOL_SECONDS: Final = 2.0
+CONNECT_SECONDS: Final = 3
+LOCK_SECONDS: Final = 3
+STATEMENT_SECONDS: Final = 10
+IDLE_SECONDS: Final = 15
+
+_ATTEMPTS: Final = 4
+_PAUSE_SECONDS: Final = 0.01
+
+# PostgreSQL's codes: a deadlock or a serialisation failure may be tried again at once; a lock, a statement or a
+# resource that did not come in time may not.
+_TRY_AGAIN: Final = frozenset(("40001", "40P01"))
+_BUSY: Final = frozenset(("55P03", "57014", "53300", "25P03"))
+_OUT_OF_REACH: Final = ("08", "53", "57P", "58")
+
+
+class LedgerUnreachable(Exception):
+    """The database cannot be reached or cannot store: nothing was recorded."""
+
+
+class LedgerBusy(Exception):
+    """A lock or a connection did not come in time: nothing was recorded."""
+
+
+class OutcomeUnknown(Exception):
+    """The connection broke while the transaction was committed: a retry of the request says what was recorded."""
+
+
+class Ledger:
+    """A database and its pool of connections. Reaches for the database only when it is first asked something."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(database_url(url))
+        # Hashes of packs that a committed transaction has kept.
+        self.packs_kept: set[str] = set()
+
+    @property
+    def is_postgresql(self) -> bool:
+        return self.engine.dialect.name == "postgresql"
+
+    def write(self, work: Callable[[Connection], Result], is_kept: Callable[[Result], bool] = lambda _: True) -> Result:
+        """Run a piece of work in one transaction and commit it, unless its result says that nothing is to be kept.
+
+        Where the database asks for it the work is done again from the start.
+        Raises `LedgerUnreachable`, `LedgerBusy`: nothing was recorded; `OutcomeUnknown`: perhaps.
+        """
+        return self._run(work, is_kept, writes=True)
+
+    def read(self, work: Callable[[Connection], Result]) -> Result:
+        """Run a piece of work that changes nothing, on one state of the ledger. Raises as `write`."""
+        return self._run(work, lambda _: False, writes=False)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+    def _run(self, work: Callable[[Connection], Result], is_kept: Callable[[Result], bool], *, writes: bool) -> Result:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return self._attempt(work, is_kept, writes=writes)
+            except _Again as again:
+                if attempt == _ATTEMPTS:
+                    raise again.meaning from again.__cause__
+                time.sleep(_PAUSE_SECONDS * attempt)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _attempt(
+        self, work: Callable[[Connection], Result], is_kept: Callable[[Result], bool], *, writes: bool
+    ) -> Result:
+        try:
+            connection = self.engine.connect()
+        except exc.TimeoutError as error:
+            raise LedgerBusy("no connection came free in time") from error
+        except exc.DBAPIError as error:
+            raise LedgerUnreachable("the database does not answer") from error
+        with connection:
+            connection = connection.execution_options(onestop_writes=writes)
+            try:
+                result = work(connection)
+            except exc.DBAPIError as error:
+                _give_up(connection)
+                raise _meaning_of(error) from error
+            except BaseException:
+                _give_up(connection)
+                raise
+            if is_kept(result):
+                _commit(connection)
+            else:
+                _give_up(connection)
+            return result
+
+
+class _Again(Exception):
+    """The transaction may be tried again from its start; `meaning` is what to raise when it was the last time."""
+
+    def __init__(self, meaning: Exception) -> None:
+        super().__init__()
+        self.meaning = meaning
+
+
+def _commit(connection: Connection) -> None:
+    try:
+        connection.commit()
+    except exc.DBAPIError as error:
+        _give_up(connection)
+        # The database itself says that it rolled back; in all other cases nobody knows.
+        if _code(error) in _TRY_AGAIN:
+            raise _Again(LedgerBusy("the transaction was rolled back again and again")) from error
+        if _code(error).startswith("23"):
+            raise
+        raise OutcomeUnknown("the connection broke while the transaction was committed") from error
+
+
+def _give_up(connection: Connection) -> None:
+    # A connection that is gone cannot roll back, and need not.
+    with suppress(exc.DBAPIError):
+        connection.rollback()
+
+
+def _meaning_of(error: exc.DBAPIError) -> Exception:
+    """What an error before the commit means: nothing was recorded, whatever it is."""
+    code = _code(error)
+    if code in _TRY_AGAIN:
+        return _Again(LedgerBusy("the transaction was rolled back again and again"))
+    if code in _BUSY or "database is locked" in str(error.orig):
+        return LedgerBusy("a lock did not come in time")
+    if error.connection_invalidated:
+        # A connection from before the database was started anew: the next one may be good.
+        return _Again(LedgerUnreachable("the connection to the database broke"))
+    if code.startswith(_OUT_OF_REACH) or (not code and isinstance(error, exc.OperationalError)):
+        return LedgerUnreachable("the database cannot be reached, or cannot store")
+    # A mistake of ours.
+    return error
+
+
+def _code(error: exc.DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
+def database_url(url: str) -> URL:
+    """Read a database's address: SQLite's file, or PostgreSQL through psycopg."""
+    parsed = make_url(url)
+    if parsed.drivername in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    return parsed
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url)
+    options = {
+        "lock_timeout": f"{LOCK_SECONDS}s",
+        "statement_timeout": f"{STATEMENT_SECONDS}s",
+        "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+        # Never an answer before the disk has it, whatever the server's default is.
+        "synchronous_commit": "on",
+        "default_transaction_isolation": "read\\ committed",
+    }
+    return create_engine(
+        url,
+        pool_size=CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=POOL_SECONDS,
+        hide_parameters=True,
+        connect_args={
+            "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+            "connect_timeout": CONNECT_SECONDS,
+            "application_name": "onestop",
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": STATEMENT_SECONDS * 1000,
+        },
+    )
+
+
+def _sqlite(url: URL) -> Engine:
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url,
+        pool_size=CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=POOL_SECONDS,
+        hide_parameters=True,
+        # The transactions are ours (below); Python's module would begin them too late.
+        connect_args={"isolation_level": None, "check_same_thread": False, "timeout": LOCK_SECONDS},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _settings(connection: object, _record: object) -> None:
+        cursor = connection.cursor()  # type: ignore[attr-defined]  # the driver's own
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # Whoever will write takes the lock first: what it reads is then what it writes on top of.
+        writes = connection.get_execution_options().get("onestop_writes", True)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def is_reachable(ledger: Ledger) -> bool:
+    """Whether the database answers."""
+    try:
+        ledger.read(lambda connection: connection.execute(text("SELECT 1")))
+    except (LedgerUnreachable, LedgerBusy):
+        return False
+    return True

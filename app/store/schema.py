@@ -1,0 +1,80 @@
+"""The schema's version: which one the code knows, which one a database has, and how it comes there (Alembic)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+import app
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from app.store.ledger import Ledger
+
+_PACKAGE: Final = Path(app.__path__[0])
+
+
+class SchemaDiffers(Exception):
+    """The database's schema is not the one that this release works with. Says in one line what to do."""
+
+
+def migrations_folder() -> Path:
+    """The migrations: in the package where it is installed, beside it in a checkout."""
+    inside = _PACKAGE / "migrations"
+    return inside if inside.is_dir() else _PACKAGE.parent / "migrations"
+
+
+def head() -> str:
+    """The version that this release works with."""
+    revision = ScriptDirectory(str(migrations_folder())).get_current_head()
+    assert revision is not None, "there is at least the first migration"
+    return revision
+
+
+def current(ledger: Ledger) -> str | None:
+    """The version of a database; None for one without tables of ours. Raises `LedgerUnreachable`."""
+    return ledger.read(lambda connection: MigrationContext.configure(connection).get_current_revision())
+
+
+def check(ledger: Ledger) -> None:
+    """See that a database has the schema of this release. Raises `SchemaDiffers`, `LedgerUnreachable`."""
+    found = current(ledger)
+    if found == head():
+        return
+    if found is None:
+        raise SchemaDiffers("the database has no tables yet: run `onestop db upgrade`")
+    if found in _known():
+        raise SchemaDiffers(f"the database is at {found}, older than this release's {head()}: run `onestop db upgrade`")
+    raise SchemaDiffers(f"the database is at {found}, newer than this release's {head()}: install the newer release")
+
+
+def upgrade(ledger: Ledger) -> tuple[str | None, str]:
+    """Bring a database to the schema of this release, in one transaction: the versions before and after.
+
+    Raises `LedgerUnreachable`, `SchemaDiffers` for a database that is newer.
+    """
+    before = current(ledger)
+    try:
+        check(ledger)
+    except SchemaDiffers:
+        if before is not None and before not in _known():
+            raise
+        ledger.write(_upgrade)
+    return before, head()
+
+
+def _known() -> set[str]:
+    return {each.revision for each in ScriptDirectory(str(migrations_folder())).walk_revisions()}
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,190 @@
+"""The ledger's tables: records that only grow, and two small tables of state that can be built anew from them.
+
+Money is whole fen in BIGINT; the constraints say what must always hold, whatever our code does.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from app.settlement.result import Payers
+from app.settlement.year import YearToDate
+
+METADATA: Final = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+UUID_LENGTH: Final = 36
+HASH_LENGTH: Final = 64
+PACK_HASH_LENGTH: Final = len("sha256:") + HASH_LENGTH
+IDENTIFIER_LENGTH: Final = 64
+# 2026-11-24T08:30:00.123456Z
+TIME_LENGTH: Final = 27
+
+BEFORE: Final = tuple(f"before_{name}" for name in YearToDate._fields)
+PAID: Final = tuple(f"paid_{name}" for name in Payers._fields)
+
+
+def _ordinal() -> Column[int]:
+    # SQLite counts only an INTEGER key up by itself.
+    kind = BigInteger().with_variant(Integer, "sqlite")
+    return Column("ordinal", kind, Identity(always=True), primary_key=True)
+
+
+def _fen(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False)
+
+
+def _person_year() -> tuple[Column[str], Column[int], Column[str]]:
+    """Whose year a record belongs to: the person's pseudonym, the year, the scheme ("" where a pack has none)."""
+    return (
+        Column("person", String(HASH_LENGTH), nullable=False),
+        Column("insurance_year", Integer, nullable=False),
+        Column("scheme", String(IDENTIFIER_LENGTH), nullable=False),
+    )
+
+
+def _chained() -> tuple[Column[int], Column[str], Column[str]]:
+    """A record's place in the chain of its person-year, the hash of the record before it, and its own."""
+    return (
+        Column("sequence", Integer, nullable=False),
+        Column("previous_hash", String(HASH_LENGTH), nullable=False),
+        Column("record_hash", String(HASH_LENGTH), nullable=False),
+    )
+
+
+def _not_negative(name: str, columns: tuple[str, ...]) -> CheckConstraint:
+    return CheckConstraint(" AND ".join(f"{column} >= 0" for column in columns), name=name)
+
+
+# The packs that records were made with, as their files were: a record replays when these are gone.
+packs = Table(
+    "packs",
+    METADATA,
+    Column("hash", String(PACK_HASH_LENGTH), primary_key=True),
+    Column("pack_id", Text, nullable=False),
+    Column("area", String(6), nullable=False),
+    Column("files", Text, nullable=False),
+)
+
+settlements = Table(
+    "settlements",
+    METADATA,
+    _ordinal(),
+    Column("settlement_id", String(UUID_LENGTH), nullable=False, unique=True),
+    Column("facility_code", String(IDENTIFIER_LENGTH), nullable=False),
+    Column("bill_id", String(IDENTIFIER_LENGTH), nullable=False),
+    *_person_year(),
+    Column("key_id", String(8), nullable=False),
+    *_chained(),
+    Column("discharged_on", Date, nullable=False),
+    Column("pooling_area", String(6), nullable=False),
+    Column("tier", String(32), nullable=False),
+    Column("settled_at", String(TIME_LENGTH), nullable=False),
+    Column("pack_hash", String(PACK_HASH_LENGTH), ForeignKey(packs.c.hash), nullable=False),
+    Column("year_to_date_source", String(7), nullable=False),
+    *[_fen(name) for name in BEFORE],
+    _fen("total"),
+    *[_fen(name) for name in PAID],
+    Column("fingerprint", String(HASH_LENGTH), nullable=False),
+    Column("replaces", String(UUID_LENGTH), ForeignKey("settlements.settlement_id"), unique=True),
+    Column("request", LargeBinary, nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    UniqueConstraint("person", "insurance_year", "scheme", "sequence"),
+    CheckConstraint(f"total = {' + '.join(PAID)}", name="payers_add_up"),
+    CheckConstraint("total > 0", name="total_positive"),
+    CheckConstraint("sequence > 0", name="sequence_positive"),
+    CheckConstraint("year_to_date_source IN ('ledger', 'request')", name="year_to_date_source"),
+    _not_negative("paid_not_negative", PAID),
+    _not_negative("before_not_negative", BEFORE),
+    Index(None, "facility_code", "bill_id"),
+    Index(None, "discharged_on"),
+)
+
+reversals = Table(
+    "reversals",
+    METADATA,
+    _ordinal(),
+    Column("reversal_id", String(UUID_LENGTH), nullable=False, unique=True),
+    Column(
+        "settlement_id",
+        String(UUID_LENGTH),
+        ForeignKey(settlements.c.settlement_id),
+        nullable=False,
+        unique=True,
+    ),
+    *_person_year(),
+    *_chained(),
+    Column("reversed_at", String(TIME_LENGTH), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    UniqueConstraint("person", "insurance_year", "scheme", "sequence"),
+    CheckConstraint("sequence > 0", name="sequence_positive"),
+)
+
+# What a correction answered, for whoever asks again; its records are settlements and reversals.
+corrections = Table(
+    "corrections",
+    METADATA,
+    _ordinal(),
+    Column(
+        "settlement_id",
+        String(UUID_LENGTH),
+        ForeignKey(settlements.c.settlement_id),
+        nullable=False,
+        unique=True,
+    ),
+    Column("corrected_at", String(TIME_LENGTH), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("fingerprint", String(HASH_LENGTH), nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+)
+
+# State: the row that serialises a person's year, its sums, and the end of its chain.
+person_years = Table(
+    "person_years",
+    METADATA,
+    Column("person", String(HASH_LENGTH), primary_key=True),
+    Column("insurance_year", Integer, primary_key=True, autoincrement=False),
+    Column("scheme", String(IDENTIFIER_LENGTH), primary_key=True),
+    *[_fen(name) for name in YearToDate._fields],
+    Column("sequence", Integer, nullable=False),
+    Column("record_hash", String(HASH_LENGTH), nullable=False),
+    _not_negative("not_negative", YearToDate._fields),
+    CheckConstraint("sequence >= 0", name="sequence_not_negative"),
+)
+
+# State: the bill's natural key and the settlement in force under it. A reversal frees the key.
+open_bills = Table(
+    "open_bills",
+    METADATA,
+    Column("facility_code", String(IDENTIFIER_LENGTH), primary_key=True),
+    Column("bill_id", String(IDENTIFIER_LENGTH), primary_key=True),
+    Column("settlement_id", String(UUID_LENGTH), nullable=False, unique=True),
+    # The key is taken first, so that of two equal bills one waits; its settlement follows in the same transaction.
+    ForeignKeyConstraint(["settlement_id"], ["settlements.settlement_id"], deferrable=True, initially="DEFERRED"),
+)

@@ -1,0 +1,177 @@
+"""Correct a settlement (更正) on top of which later bills are settled already: all of them anew, in their order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from app.policies.catalogue import load_files
+from app.policies.loader import PackFile
+from app.settlement.settle import Refused
+from app.store.packs import stored_pack
+from app.store.person_years import YearState, lock_year, move_year
+from app.store.settlements import (
+    Correction,
+    PersonYear,
+    Record,
+    add_correction,
+    add_reversal,
+    add_settlement,
+    find_correction,
+    find_reversal,
+    find_settlement,
+    take_key,
+    unreversed_from,
+)
+from app.usecases.moments import new_id, time_text
+from app.usecases.recording import (
+    BillToSettle,
+    Change,
+    Recorder,
+    keep,
+    refused_without_pack,
+    reverse_at_end,
+    settle_at_end,
+)
+from app.usecases.reverse_settlement import NotFound
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+    from app.settlement.pack import Pack
+
+
+class Corrected(NamedTuple):
+    """All bills concerned, old and new; recorded by this request, by an earlier one (`again`), or not at all."""
+
+    answer: bytes
+    again: bool
+    recorded: bool
+
+
+class KeyDiffers(NamedTuple):
+    """The right request is of another bill than the settlement."""
+
+
+class NotInForce(NamedTuple):
+    """The settlement is reversed, or corrected by another request: there is nothing to correct."""
+
+
+Outcome = Corrected | Refused | NotFound | KeyDiffers | NotInForce
+
+
+def correct_settlement(
+    recorder: Recorder, settlement_id: str, reason: str, right: BillToSettle, *, dry_run: bool
+) -> Outcome:
+    """Reverse down to a settlement, settle the right request, settle the later bills again in their order.
+
+    One transaction. Later bills keep the pack that they were made with: the law has not changed, only the error is
+    taken out. Raises what `Ledger.write` raises; with `dry_run` nothing is recorded.
+    """
+    bill = right.bill
+    pack = recorder.catalogue.in_force(bill.patient.pooling_area, bill.encounter.discharged_on)
+    moment = recorder.clock()
+
+    def work(connection: Connection) -> Outcome:  # noqa: PLR0911 # one for each outcome
+        wrong = find_settlement(connection, settlement_id)
+        if wrong is None:
+            return NotFound()
+        if (wrong.facility_code, wrong.bill_id) != (bill.facility.code, bill.bill_id):
+            return KeyDiffers()
+        if pack is None:
+            return refused_without_pack(bill)
+        # In one order, so that two corrections never wait for each other.
+        concerned = sorted({wrong.person_year, right.person_year(pack)})
+        years = {person_year: lock_year(connection, person_year) for person_year in concerned}
+        earlier = find_correction(connection, settlement_id)
+        if earlier is not None and earlier.fingerprint == right.fingerprint:
+            return Corrected(earlier.answer, again=True, recorded=True)
+        if find_reversal(connection, settlement_id) is not None:
+            return NotInForce()
+        old = unreversed_from(connection, wrong.person_year, wrong.link.sequence)
+        keep(connection, pack, recorder)
+        _reverse_all(connection, recorder, old, years, reason, moment)
+        changes = _settle_all(connection, recorder, _anew(connection, recorder, old, right, pack), years, moment)
+        if isinstance(changes, Refused):
+            return changes
+        if dry_run:
+            unrecorded = [change._replace(new_id=None) for change in changes]
+            return Corrected(recorder.wire.write_correction(unrecorded), again=False, recorded=False)
+        answer = recorder.wire.write_correction(changes)
+        for person_year, state in years.items():
+            move_year(connection, person_year, state)
+        add_correction(connection, Correction(settlement_id, time_text(moment), reason, right.fingerprint, answer))
+        return Corrected(answer, again=False, recorded=True)
+
+    return recorder.ledger.write(work, lambda outcome: isinstance(outcome, Corrected) and outcome.recorded)
+
+
+Years = dict[PersonYear, YearState]
+
+
+def _reverse_all(  # noqa: PLR0913 # what a reversal is made of
+    connection: Connection, recorder: Recorder, old: list[Record], years: Years, reason: str, moment: datetime
+) -> None:
+    for record in reversed(old):
+        state = years[record.person_year]
+        reversal, years[record.person_year] = reverse_at_end(record, state, reason, moment, recorder.wire)
+        add_reversal(connection, reversal, years[record.person_year].record_hash)
+
+
+class _Again(NamedTuple):
+    """A bill to settle anew, with its pack, in the place of an old record."""
+
+    to_settle: BillToSettle
+    pack: Pack
+    old: Record
+
+
+def _anew(
+    connection: Connection, recorder: Recorder, old: list[Record], right: BillToSettle, pack: Pack
+) -> list[_Again]:
+    """The right request first, then the later bills as they were recorded."""
+    wrong, *later = old
+    bills = [_Again(right, pack, wrong)]
+    for record in later:
+        bill, year = recorder.wire.read_stored(record.request)
+        same = BillToSettle(bill, year, record.person_year.person, record.key_id, record.fingerprint, record.request)
+        bills.append(_Again(same, pack_of(connection, recorder, record.pack_hash), record))
+    return bills
+
+
+def _settle_all(
+    connection: Connection, recorder: Recorder, bills: list[_Again], years: Years, moment: datetime
+) -> list[Change] | Refused:
+    changes = []
+    for to_settle, pack, old in bills:
+        person_year = to_settle.person_year(pack)
+        settled = settle_at_end(
+            to_settle,
+            pack,
+            years[person_year],
+            moment,
+            recorder.wire,
+            settlement_id=new_id(moment),
+            replaces=old.settlement_id,
+        )
+        if isinstance(settled, Refused):
+            return settled
+        record, years[person_year] = settled.record, settled.state
+        taken = take_key(connection, record.facility_code, record.bill_id, record.settlement_id)
+        assert taken, "its reversal has freed the key, and whoever wants it waits for this transaction"
+        add_settlement(connection, record, settled.state.record_hash)
+        changes.append(Change(old.bill_id, old.settlement_id, old.payers, record.settlement_id, record.payers))
+    return changes
+
+
+def pack_of(connection: Connection, recorder: Recorder, pack_hash: str) -> Pack:
+    """The pack that a record was made with: one that is loaded, else as the ledger keeps it."""
+    loaded = next((pack for pack in recorder.catalogue.packs if pack.hash == pack_hash), None)
+    if loaded is not None:
+        return loaded
+    stored = stored_pack(connection, pack_hash)
+    assert stored is not None, "a record's pack is kept: a foreign key holds that"
+    pack = load_files([PackFile(name, text.encode()) for name, text in stored.files], pack_hash)
+    assert pack is not None, "a kept pack gives its hash again, or the ledger was changed: `onestop replay` tells"
+    return pack
