@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import fastapi_offline
+from anyio import CapacityLimiter
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from app.api import his, ops, problems
+from app.access.pseudonyms import Pseudonyms
+from app.api import his, ledger_requests, ops, problems, records
 from app.api.answers import collect_rarely
 from app.api.guards import Observed
 from app.api.openapi import openapi_document
@@ -23,12 +27,20 @@ from app.observe.logs import logger_for
 from app.observe.metrics import Metrics
 from app.policies.catalogue import load_shipped
 from app.settings import Settings, read_settings
+from app.store.ledger import CONNECTIONS, Ledger, LedgerBusy, LedgerUnreachable, OutcomeUnknown
+from app.usecases.recording import Recorder
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Put one application together; a second call gives a second one that shares nothing with the first."""
     catalogue = load_shipped(settings.packs_dir)
-    parts = Parts(catalogue, Metrics(len(catalogue.packs)), logger_for(settings.log_format))
+    parts = Parts(
+        Recorder(Ledger(settings.database_url), catalogue, lambda: datetime.now(UTC), records),
+        Pseudonyms(settings.pii_key),
+        Metrics(len(catalogue.packs)),
+        logger_for(settings.log_format),
+        CapacityLimiter(CONNECTIONS),
+    )
     app = FastAPI(
         title="onestop",
         version=version("onestop-settlement"),
@@ -36,9 +48,13 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.include_router(his.router(parts))
-    app.include_router(ops.router(parts))
-    _answer_problems(app, parts)
+    routers = (his.router(parts), ops.router(parts))
+    for router in routers:
+        app.include_router(router)
+    methods: dict[str, set[str]] = {}
+    for route in [route for router in routers for route in router.routes if isinstance(route, APIRoute)]:
+        methods.setdefault(route.path, set()).update(route.methods or ())
+    _answer_problems(app, parts, methods)
     _serve_documentation(app)
     # Inside of Starlette's own last handler, which would answer a mistake of ours with a text of its own.
     app.add_middleware(Observed, metrics=parts.metrics, logger=parts.logger)
@@ -57,8 +73,8 @@ def api_document() -> dict[str, Any]:
     return create_app(Settings()).openapi()
 
 
-def _answer_problems(app: FastAPI, parts: Parts) -> None:
-    def not_served(_request: Request, error: Exception) -> Response:
+def _answer_problems(app: FastAPI, parts: Parts, methods: dict[str, set[str]]) -> None:
+    def not_served(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException), "registered for these alone"
         if error.status_code == problems.METHOD_NOT_ALLOWED.status:
             document = problems.document(problems.METHOD_NOT_ALLOWED, "This path has other methods.")
@@ -66,6 +82,10 @@ def _answer_problems(app: FastAPI, parts: Parts) -> None:
             document = problems.document(problems.NOT_FOUND, "There is nothing under this path.")
         response = parts.refuse(document)
         response.headers.update(error.headers or {})
+        path = getattr(request.scope.get("route"), "path", None)
+        if "allow" in response.headers and path in methods:
+            # Starlette names the methods of the first route of a path alone.
+            response.headers["allow"] = ", ".join(sorted(methods[path]))
         return response
 
     def parameter_invalid(_request: Request, error: Exception) -> Response:
@@ -74,6 +94,11 @@ def _answer_problems(app: FastAPI, parts: Parts) -> None:
         findings = [problems.PARAMETER_INVALID.at(*each["loc"][1:]) for each in error.errors()]
         return parts.refuse(problems.refused(findings))
 
+    def not_recorded(_request: Request, error: Exception) -> Response:
+        return parts.refuse(ledger_requests.not_recorded(error))
+
+    for kind in (LedgerUnreachable, LedgerBusy, OutcomeUnknown):
+        app.add_exception_handler(kind, not_recorded)
     app.add_exception_handler(HTTPException, not_served)
     app.add_exception_handler(RequestValidationError, parameter_invalid)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, cast, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LogFormat = Literal["console", "json"]
+
+DATABASE_URL: Final = "sqlite:///var/onestop.db"
 
 
 class SettingsError(Exception):
@@ -17,10 +19,12 @@ class SettingsError(Exception):
 
 
 class Settings(NamedTuple):
-    """What can be set. `packs_dir` is added to the packs that ship."""
+    """What can be set. `packs_dir` is added to the packs that ship; `pii_key` keeps person ids pseudonymous."""
 
     packs_dir: Path | None = None
     log_format: LogFormat = "console"
+    database_url: str = DATABASE_URL
+    pii_key: str | None = None
 
 
 def read_settings(environment: Mapping[str, str] | None = None, dotenv: Path = Path(".env")) -> Settings:
@@ -33,7 +37,15 @@ def read_settings(environment: Mapping[str, str] | None = None, dotenv: Path = P
         raise SettingsError(f"ONESTOP_LOG_FORMAT: expected one of {', '.join(get_args(LogFormat))}")
     if packs_dir and not Path(packs_dir).is_dir():
         raise SettingsError("ONESTOP_PACKS_DIR: expected a folder that exists")
-    return Settings(Path(packs_dir) if packs_dir else None, cast("LogFormat", log_format))
+    database_url = values.get("ONESTOP_DATABASE_URL", DATABASE_URL)
+    if not database_url.startswith(("sqlite:///", "postgresql://", "postgres://")):
+        raise SettingsError("ONESTOP_DATABASE_URL: expected sqlite:///FILE or postgresql://…")
+    return Settings(
+        Path(packs_dir) if packs_dir else None,
+        cast("LogFormat", log_format),
+        database_url,
+        values.get("ONESTOP_PII_KEY"),
+    )
 
 
 def _dotenv(path: Path) -> dict[str, str]:

@@ -13,8 +13,11 @@ from app.settlement.year import NO_YEAR
 from app.usecases.preview_settlement import preview_settlement
 
 if TYPE_CHECKING:
+    from app.api.request_form import Request
     from app.policies.catalogue import Catalogue
+    from app.settlement.bill import Bill
     from app.settlement.result import Settlement
+    from app.settlement.year import YearToDate
 
 _GARBAGE_THRESHOLD: Final = 50_000
 
@@ -41,16 +44,28 @@ def answer(body: bytes, catalogue: Catalogue, absent_year: YearSource = "request
     An absent year to date is zeros. `absent_year` says whose these are: those of the request, as if it had said `{}`,
     or the ledger's own, in which nothing is recorded.
     """
+    request = read(body)
+    if isinstance(request, problems.Document):
+        return request
+    if request.year_to_date is None:
+        return settled(request.bill, NO_YEAR, absent_year, catalogue)
+    return settled(request.bill, request.year_to_date, "request", catalogue)
+
+
+def read(body: bytes) -> Request | problems.Document:
+    """Read one request, or say what is wrong with its form."""
     if len(body) > MAX_BODY:
         return problems.document(problems.BODY_TOO_LARGE, f"A request has at most {MAX_BODY:,} bytes.")
     try:
         request = read_request(body)
     except NotJson as error:
         return problems.not_json(str(error))
-    if isinstance(request, Malformed):
-        return problems.refused(request.findings)
-    settlement = preview_settlement(request.bill, request.year_to_date or NO_YEAR, catalogue)
+    return problems.refused(request.findings) if isinstance(request, Malformed) else request
+
+
+def settled(bill: Bill, year: YearToDate, source: YearSource, catalogue: Catalogue) -> Settled | problems.Document:
+    """Settle one bill without recording it, or say why it is refused."""
+    settlement = preview_settlement(bill, year, catalogue)
     if isinstance(settlement, Refused):
         return problems.refused(settlement.findings)
-    envelope = Envelope(absent_year if request.year_to_date is None else "request")
-    return Settled(settlement, write_settlement(settlement, envelope))
+    return Settled(settlement, write_settlement(settlement, Envelope(source)))

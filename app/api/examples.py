@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import TYPE_CHECKING, Any, Final
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from app.api import problems
 from app.api.answers import Settled, answer
 from app.api.policies import policies_answer, policy_answer
+from app.api.records import summary, write_correction, write_reversal, write_settled
 from app.settlement.refusals import MAX_LINES, TOO_MANY_LINES
+from app.settlement.year import NO_YEAR
+from app.store.settlements import NO_RECORD, Link, PersonYear, Record
+from app.usecases.recording import Change, ReversalStamp, Stamp
 
 if TYPE_CHECKING:
     from app.policies.catalogue import Catalogue
+    from app.settlement.result import Settlement
 
 Json = dict[str, Any]
 
@@ -124,8 +130,55 @@ def problem(code: str) -> Json:
     """A problem document that is not about the members of a bill."""
     if code == problems.NOT_JSON.code:
         return _read(problems.not_json("The body is not JSON: a syntax error at line 1, column 12."))
+    if code == problems.BILL_CONFLICT.code:
+        return _read(problems.bill_conflict(_ID))
     (kind,) = [each for each in problems.ALL_PROBLEMS if each.code == code]
     return _read(problems.document(kind, f"{kind.title}."))
+
+
+class Recorded(NamedTuple):
+    """One bill in the ledger: its settlement, a page of the list, its reversal, its correction."""
+
+    settlement: Json
+    page: Json
+    reversal: Json
+    correction: Json
+
+
+REVERSAL: Final[Json] = {"reason": "entered twice"}
+CORRECTION: Final[Json] = {
+    "reason": "the deposit was entered wrongly",
+    "request": _changed(("/emergency_aid_approved", "100.00")),
+    "dry_run": False,
+}
+_ID: Final = "01979e0a-5a00-7000-8000-000000000001"
+_OTHER_ID: Final = "01979e0a-5a00-7000-8000-000000000002"
+_TIME: Final = "2026-11-24T08:30:00.000000Z"
+
+
+def recorded(catalogue: Catalogue) -> Recorded:
+    """The example bill, as if it had just been recorded."""
+    settled, corrected = _settled(BILL, catalogue), _settled(CORRECTION["request"], catalogue)
+    year = NO_YEAR
+    record = Record(
+        _ID, settled.facility_code, settled.bill_id, PersonYear("", settled.insurance_year, ""), "", Link(1, NO_RECORD),
+        date(2018, 6, 15), "451000", "secondary", _TIME, settled.pack.hash, "request", year, settled.costs.total,
+        settled.payers, "", None, b"", b"",
+    )  # fmt: skip # one record
+    answer = write_settled(settled, Stamp(_ID, _TIME, "request"))
+    change = Change(settled.bill_id, _ID, settled.payers, _OTHER_ID, corrected.payers)
+    return Recorded(
+        json.loads(answer),
+        {"items": [summary(answer, record.discharged_on, is_reversed=False)], "next_cursor": None},
+        json.loads(write_reversal(ReversalStamp(_OTHER_ID, _TIME, REVERSAL["reason"]), record)),
+        json.loads(write_correction([change])),
+    )
+
+
+def _settled(request: Json, catalogue: Catalogue) -> Settlement:
+    shown = answer(json.dumps(request).encode(), catalogue)
+    assert isinstance(shown, Settled), "the examples settle"
+    return shown.settlement
 
 
 def parameter_refusal() -> Json:

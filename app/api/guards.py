@@ -55,7 +55,8 @@ class Observed:
 
     def _count(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
         # A handler's route, or a mount's path; the raw path is never a label.
-        route = getattr(scope.get("route"), "path", UNMATCHED)
+        matched = scope.get("route")
+        route = str(getattr(matched, "path_format", None) or getattr(matched, "path", UNMATCHED))
         method = scope["method"]
         self.metrics.request(route, method, status, seconds)
         self.logger.info(

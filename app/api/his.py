@@ -1,52 +1,201 @@
-"""For hospitals (HIS): settle a bill."""
+"""For hospitals (HIS): settle a bill, find it again, reverse and correct it."""
 
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+from uuid import UUID
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from app.api import problems
-from app.api.answers import Settled, answer
+from app.api import ledger_requests, problems
+from app.api.answers import Settled, read, settled
 from app.api.body import read_body
-from app.api.openapi import PREVIEW, answers
-from app.api.schemas import Settlement
+from app.api.forms import WrongForm
+from app.api.ledger_requests import JSON, Page
+from app.api.openapi import CORRECTION, PREVIEW, REVERSAL, SETTLEMENT, SETTLEMENTS, answers
+from app.api.records import summary, with_status
+from app.api.request_form import DAY, IDENTIFIER
+from app.api.schemas import Corrected, Reversal, Settlement, Settlements
+from app.store import settlements
+from app.usecases.ledger_year import ledger_year
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
     from app.api.state import Parts
+    from app.settlement.year import YearToDate
+
+    _Change = Callable[[Parts, str, bytes], Response]
 
 # A bill of a hundred lines is settled in well under a millisecond; only larger ones would hold up the others here.
 _AT_ONCE: Final = 128 * 1024
 # A large body can take some hundred megabytes to read; more than these at once would gain no time.
 _LARGE_AT_ONCE: Final = 2
+_BODY: Final = (400, 408, 413, 415, 422)
+
+Identifier = Annotated[str | None, Query(min_length=1, max_length=64)]
+Day = Annotated[str | None, Query(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Cursor = Annotated[str | None, Query(max_length=64)]
 
 
 def router(parts: Parts) -> APIRouter:
     """Make the routes of this audience."""
     routes = APIRouter(tags=["hospital"])
+    _add_settling(routes, parts)
+    _add_reading(routes, parts)
+    _add_changing(routes, parts)
+    return routes
+
+
+def _add_settling(routes: APIRouter, parts: Parts) -> None:
     large_bills = CapacityLimiter(_LARGE_AT_ONCE)
 
-    @routes.post(PREVIEW, responses=answers(Settlement, 400, 408, 413, 415, 422))
+    @routes.post(PREVIEW, responses=answers({200: Settlement}, *_BODY, 503))
     async def preview_a_settlement(request: Request) -> Response:
         """Calculate who pays what for a bill, with every reason, and store nothing.
 
-        An absent `year_to_date` is the ledger's own; nothing is recorded yet, so it is zeros.
+        An absent `year_to_date` is the ledger's own for that person and year; only then the ledger is asked.
         """
         body = await read_body(request)
         if isinstance(body, problems.Document):
             return parts.refuse(body)
+        is_small = len(body) <= _AT_ONCE
         began = perf_counter()
-        if len(body) <= _AT_ONCE:
-            result = answer(body, parts.catalogue, "ledger")
-        else:
-            result = await to_thread.run_sync(answer, body, parts.catalogue, "ledger", limiter=large_bills)
-        seconds = perf_counter() - began
+        asked = read(body) if is_small else await to_thread.run_sync(read, body, limiter=large_bills)
+        reading = perf_counter() - began
+        if isinstance(asked, problems.Document):
+            parts.metrics.calculated(reading)
+            return parts.refuse(asked)
+        year: YearToDate | None = asked.year_to_date
+        source: Literal["ledger", "request"] = "request"
+        if year is None:
+            person = parts.pseudonyms.person(asked.person_id)
+            ledger = parts.recorder.ledger
+            year = await parts.in_ledger(ledger_year, asked.bill, person, parts.catalogue, ledger)
+            source = "ledger"
+        began = perf_counter()
+        what = (asked.bill, year, source, parts.catalogue)
+        result = settled(*what) if is_small else await to_thread.run_sync(settled, *what, limiter=large_bills)
+        seconds = reading + perf_counter() - began
         if isinstance(result, Settled):
             parts.metrics.settled(result.settlement, seconds)
-            return Response(result.body, media_type="application/json")
+            return Response(result.body, media_type=JSON)
         parts.metrics.calculated(seconds)
         return parts.refuse(result)
 
-    return routes
+    @routes.post(SETTLEMENTS, status_code=201, responses=answers({201: Settlement, 200: Settlement}, *_BODY, 409, 503))
+    async def settle_a_bill(request: Request) -> Response:
+        """Calculate who pays what for a bill and record it, durably before the answer.
+
+        The same request again gets the recorded answer, byte for byte, with `Idempotent-Replay: true`; another one
+        under the same `facility.code` and `bill_id` gets 409. After 503 the same request again tells the truth.
+        """
+        body = await read_body(request)
+        if isinstance(body, problems.Document):
+            return parts.refuse(body)
+        return await parts.in_ledger(ledger_requests.settle, parts, body)
+
+
+def _add_reading(routes: APIRouter, parts: Parts) -> None:
+    @routes.get(SETTLEMENTS, responses=answers({200: Settlements}, 422, 503))
+    async def list_settlements(  # noqa: PLR0913 # one a filter
+        *,
+        facility: Identifier = None,
+        bill_id: Identifier = None,
+        person_id: Identifier = None,
+        discharged_from: Day = None,
+        discharged_to: Day = None,
+        status: Literal["settled", "reversed"] | None = None,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+    ) -> Response:
+        """List settlements in the order in which they were recorded, without their stages and lines."""
+        texts = {"facility": facility, "bill_id": bill_id, "person_id": person_id}
+        days = {"discharged_from": discharged_from, "discharged_to": discharged_to}
+        after = 0 if cursor is None else settlements.ordinal_of(cursor)
+        wrong = [name for name, text in texts.items() if text is not None and not _is_identifier(text)]
+        wrong += [name for name, day in days.items() if day is not None and _day(day) is None]
+        wrong += ["cursor"] if after is None else []
+        if wrong or after is None:
+            return parts.refuse(problems.refused([problems.PARAMETER_INVALID.at(name) for name in wrong]))
+        wanted = settlements.Filter(
+            facility,
+            bill_id,
+            None if person_id is None else parts.pseudonyms.person(person_id),
+            None if discharged_from is None else _day(discharged_from),
+            None if discharged_to is None else _day(discharged_to),
+            None if status is None else status == "reversed",
+            after,
+        )
+        page = await parts.in_ledger(_page, parts, wanted, limit)
+        return page.response()
+
+    @routes.get(_route(SETTLEMENT), responses=answers({200: Settlement}, 404, 503))
+    async def read_a_settlement(settlement_id: UUID) -> Response:
+        """Give a settlement as it was recorded; the status of a reversed one says so."""
+        answer = await parts.in_ledger(_answer, parts, str(settlement_id))
+        if answer is None:
+            return parts.refuse(ledger_requests.not_found())
+        return Response(answer, media_type=JSON)
+
+
+def _add_changing(routes: APIRouter, parts: Parts) -> None:
+    @routes.post(
+        _route(REVERSAL), status_code=201, responses=answers({201: Reversal, 200: Reversal}, *_BODY, 404, 409, 503)
+    )
+    async def reverse_a_settlement(settlement_id: UUID, request: Request) -> Response:
+        """Reverse the latest settlement of a person and year; the bill's key is free again. Nothing is deleted."""
+        return await _changed(parts, ledger_requests.reverse, settlement_id, request)
+
+    @routes.post(
+        _route(CORRECTION), status_code=201, responses=answers({201: Corrected, 200: Corrected}, *_BODY, 404, 409, 503)
+    )
+    async def correct_a_settlement(settlement_id: UUID, request: Request) -> Response:
+        """Settle the right request in place of a wrong one, and the later bills of that person and year again.
+
+        With `dry_run` the same answer, and nothing is recorded.
+        """
+        return await _changed(parts, ledger_requests.correct, settlement_id, request)
+
+
+def _route(path: str) -> str:
+    # Only an id stands for a settlement: any other word is no path of ours.
+    return path.replace("{settlement_id}", "{settlement_id:uuid}")
+
+
+async def _changed(parts: Parts, change: _Change, settlement_id: UUID, request: Request) -> Response:
+    body = await read_body(request)
+    if isinstance(body, problems.Document):
+        return parts.refuse(body)
+    return await parts.in_ledger(change, parts, str(settlement_id), body)
+
+
+def _page(parts: Parts, wanted: settlements.Filter, limit: int) -> Page:
+    listed = parts.recorder.ledger.read(lambda connection: settlements.list_settlements(connection, wanted, limit + 1))
+    shown = listed[:limit]
+    items = [summary(each.answer, each.discharged_on, is_reversed=each.reversed) for each in shown]
+    return Page(items, settlements.cursor_of(shown[-1].ordinal) if len(listed) > limit else None)
+
+
+def _answer(parts: Parts, settlement_id: str) -> bytes | None:
+    found = parts.recorder.ledger.read(lambda connection: settlements.read_answer(connection, settlement_id))
+    return None if found is None else with_status(found.answer, is_reversed=found.reversed)
+
+
+def _is_identifier(text: str) -> bool:
+    try:
+        IDENTIFIER.read(text)
+    except WrongForm:
+        return False
+    return True
+
+
+def _day(text: str) -> date | None:
+    try:
+        return DAY.read(text)
+    except WrongForm:
+        return None

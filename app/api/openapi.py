@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.openapi.utils import get_openapi
 
-from app.api import examples, problems
+from app.api import examples, ledger_requests, problems
 from app.api.request_form import REQUEST
 from app.api.schemas import Problem
 from app.settlement.refusals import CODES
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
     from app.policies.catalogue import Catalogue
 
-PREVIEW: Final = "/v1/settlements/preview"
+SETTLEMENTS: Final = "/v1/settlements"
+PREVIEW: Final = f"{SETTLEMENTS}/preview"
+SETTLEMENT: Final = f"{SETTLEMENTS}/{{settlement_id}}"
+REVERSAL: Final = f"{SETTLEMENT}/reversal"
+CORRECTION: Final = f"{SETTLEMENT}/correction"
 
 _DESCRIPTION: Final = (
     "One answer at the hospital's window: who pays what of an itemized bill, to the fen, and why. "
@@ -27,16 +31,27 @@ _WHEN: Final = {
     400: "The body is not JSON.",
     404: "There is no such thing.",
     408: "The body did not arrive in time.",
+    409: "What is recorded stands against it.",
     413: "The body is larger than 8 MiB.",
     415: "The body is not application/json.",
     422: "The request is refused: all its errors at once.",
+    503: "The ledger did not do it in time; Retry-After says when to try again.",
 }
-_CODES: Final = {problem.status: problem.code for problem in problems.ALL_PROBLEMS}
+_CONFLICTS: Final = {
+    SETTLEMENTS: problems.BILL_CONFLICT,
+    REVERSAL: problems.NOT_LATEST_SETTLEMENT,
+    CORRECTION: problems.SETTLEMENT_REVERSED,
+}
+_GOOD: Final = {200: "The answer.", 201: "It is recorded, durably."}
+_AGAIN: Final = "It was recorded before by the same request: the recorded answer, byte for byte."
 
 
-def answers(model: type[BaseModel], *problem_statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Declare what a route answers with: a model, and problem documents."""
-    responses: dict[int | str, dict[str, Any]] = {200: {"model": model}}
+def answers(models: dict[int, type[BaseModel]], *problem_statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Declare what a route answers with: models by status, and problem documents."""
+    responses: dict[int | str, dict[str, Any]] = {
+        status: {"model": model, "description": _AGAIN if status == 200 and 201 in models else _GOOD[status]}  # noqa: PLR2004 # HTTP's own
+        for status, model in models.items()
+    }
     return responses | {status: {"model": Problem, "description": _WHEN[status]} for status in problem_statuses}
 
 
@@ -52,6 +67,7 @@ def openapi_document(app: FastAPI, catalogue: Catalogue) -> dict[str, Any]:
                 if int(status) >= 400:  # noqa: PLR2004 # where HTTP's errors begin
                     _describe_problem(path, int(status), response, catalogue)
     _describe_preview(document["paths"][PREVIEW]["post"], catalogue)
+    _describe_ledger(document["paths"], catalogue)
     _describe_reads(document["paths"], catalogue)
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)
@@ -59,8 +75,11 @@ def openapi_document(app: FastAPI, catalogue: Catalogue) -> dict[str, Any]:
 
 
 def _describe_problem(path: str, status: int, response: dict[str, Any], catalogue: Catalogue) -> None:
-    if status != problems.REFUSED_STATUS:
-        shown = {_CODES[status]: {"value": examples.problem(_CODES[status])}}
+    if status == problems.BILL_CONFLICT.status:
+        shown = {_CONFLICTS[path].code: {"value": examples.problem(_CONFLICTS[path].code)}}
+    elif status != problems.REFUSED_STATUS:
+        codes = [problem.code for problem in problems.ALL_PROBLEMS if problem.status == status]
+        shown = {code: {"value": examples.problem(code)} for code in codes}
     elif path == PREVIEW:
         shown = {code: {"value": examples.refusal(code, catalogue)} for code in CODES}
     else:
@@ -81,6 +100,30 @@ def _describe_preview(operation: dict[str, Any], catalogue: Catalogue) -> None:
         if name not in examples.BROKEN
     }
     operation["responses"]["200"]["content"]["application/json"]["examples"] = shown
+
+
+def _describe_ledger(paths: dict[str, Any], catalogue: Catalogue) -> None:
+    """Give the ledger's operations their requests and answers; all are about one bill, its reversal, its correction."""
+    shown = examples.recorded(catalogue)
+    bodies = {
+        (SETTLEMENTS, "post"): (REQUEST.schema, examples.BILL),
+        (REVERSAL, "post"): (ledger_requests.REVERSAL.schema, examples.REVERSAL),
+        (CORRECTION, "post"): (ledger_requests.CORRECTION.schema, examples.CORRECTION),
+    }
+    said = {
+        (SETTLEMENTS, "post"): shown.settlement,
+        (SETTLEMENTS, "get"): shown.page,
+        (SETTLEMENT, "get"): shown.settlement,
+        (REVERSAL, "post"): shown.reversal,
+        (CORRECTION, "post"): shown.correction,
+    }
+    for (path, method), (schema, request) in bodies.items():
+        content = {"schema": schema, "examples": {"example": {"value": request}}}
+        paths[path][method]["requestBody"] = {"required": True, "content": {"application/json": content}}
+    for (path, method), answer in said.items():
+        for status, response in paths[path][method]["responses"].items():
+            if int(status) < 400:  # noqa: PLR2004 # where HTTP's errors begin
+                response["content"]["application/json"]["examples"] = {"example": {"value": answer}}
 
 
 def _describe_reads(paths: dict[str, Any], catalogue: Catalogue) -> None:

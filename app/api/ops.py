@@ -11,6 +11,7 @@ from app.api import problems
 from app.api.openapi import answers
 from app.api.policies import policies_answer, policy_answer
 from app.api.schemas import Area, Health, Policies, Policy
+from app.store import schema
 
 if TYPE_CHECKING:
     from app.api.state import Parts
@@ -25,10 +26,13 @@ def router(parts: Parts) -> APIRouter:
         """Say that the process lives."""
         return Health(status="ok")
 
-    @routes.get("/readyz")
-    async def is_it_ready() -> Health:
-        """Say that bills can be settled: the policy packs are loaded."""
-        return Health(status="ready")
+    @routes.get("/readyz", responses=answers({200: Health}, 503))
+    async def is_it_ready() -> Response:
+        """Say that bills can be settled and recorded: packs loaded, ledger reachable and of this release's schema."""
+        missing = await parts.in_ledger(_missing, parts)
+        if missing is not None:
+            return parts.refuse(missing)
+        return Response(Health(status="ready").model_dump_json(), media_type="application/json")
 
     @routes.get("/metrics", response_class=PlainTextResponse)
     def read_the_metrics() -> Response:
@@ -40,7 +44,7 @@ def router(parts: Parts) -> APIRouter:
         """List the packs that are loaded: each region, and each pooling area's overlay."""
         return policies_answer(parts.catalogue)
 
-    @routes.get("/v1/policies/{policy_id}", responses=answers(Policy, 404, 422))
+    @routes.get("/v1/policies/{policy_id}", responses=answers({200: Policy}, 404, 422))
     def read_a_policy(policy_id: str, area: Area = None) -> Response:
         """Give one pack, each number with its source; with `area` as it counts in that pooling area."""
         pack = parts.catalogue.by_id(policy_id, area)
@@ -50,3 +54,12 @@ def router(parts: Parts) -> APIRouter:
         return Response(policy_answer(parts.catalogue, pack).model_dump_json(), media_type="application/json")
 
     return routes
+
+
+def _missing(parts: Parts) -> problems.Document | None:
+    """What stands in the way, in words; None where nothing does."""
+    try:
+        schema.check(parts.recorder.ledger)
+    except schema.SchemaDiffers as error:
+        return problems.document(problems.LEDGER_UNREACHABLE, f"Not ready: {error}.")
+    return None

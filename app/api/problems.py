@@ -21,11 +21,17 @@ class Problem(NamedTuple):
 
 NOT_JSON: Final = Problem("not_json", 400, "The body is not JSON")
 NOT_FOUND: Final = Problem("not_found", 404, "There is nothing here")
+BILL_CONFLICT: Final = Problem("bill_conflict", 409, "Another request is recorded for this bill")
+NOT_LATEST_SETTLEMENT: Final = Problem("not_latest_settlement", 409, "A later settlement builds on this one")
+SETTLEMENT_REVERSED: Final = Problem("settlement_reversed", 409, "The settlement is not in force any more")
 METHOD_NOT_ALLOWED: Final = Problem("method_not_allowed", 405, "The method is not allowed here")
 BODY_TIMEOUT: Final = Problem("body_timeout", 408, "The body did not arrive in time")
 BODY_TOO_LARGE: Final = Problem("body_too_large", 413, "The body is larger than 8 MiB")
 UNSUPPORTED_MEDIA_TYPE: Final = Problem("unsupported_media_type", 415, "The body must be application/json")
 INTERNAL_ERROR: Final = Problem("internal_error", 500, "The service made a mistake")
+LEDGER_UNREACHABLE: Final = Problem("ledger_unreachable", 503, "The ledger cannot be reached")
+LEDGER_BUSY: Final = Problem("ledger_busy", 503, "The ledger is busy")
+OUTCOME_UNKNOWN: Final = Problem("outcome_unknown", 503, "Whether it was recorded is not known yet")
 # Answered beside the application, so no operation of the OpenAPI document has it.
 CLIENT_GONE: Final = Problem("client_gone", 499, "The client went away")
 NOT_HTTP: Final = Problem("not_http", 400, "The request cannot be read as HTTP")
@@ -33,12 +39,21 @@ NOT_HTTP: Final = Problem("not_http", 400, "The request cannot be read as HTTP")
 ALL_PROBLEMS: Final = (
     NOT_JSON,
     NOT_FOUND,
+    BILL_CONFLICT,
+    NOT_LATEST_SETTLEMENT,
+    SETTLEMENT_REVERSED,
     METHOD_NOT_ALLOWED,
     BODY_TIMEOUT,
     BODY_TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
     INTERNAL_ERROR,
+    LEDGER_UNREACHABLE,
+    LEDGER_BUSY,
+    OUTCOME_UNKNOWN,
 )
+
+# After so many seconds a request that got 503 is worth another try.
+RETRY_SECONDS: Final = {LEDGER_UNREACHABLE.code: 5, LEDGER_BUSY.code: 1, OUTCOME_UNKNOWN.code: 1}
 
 PARAMETER_INVALID: Final = Refusal(FIELD_INVALID.code, "The parameter has the wrong form; /docs says which it has.")
 
@@ -67,6 +82,15 @@ def document(problem: Problem, detail: str) -> Document:
     return _render(problem, detail, [])
 
 
+def bill_conflict(settlement_id: str) -> Document:
+    """Render that another request is recorded under the bill's key, and name its settlement."""
+    detail = (
+        "Another request with this facility.code and bill_id is recorded. To change it, reverse or correct the "
+        "settlement named here."
+    )
+    return _render(BILL_CONFLICT, detail, [], {"settlement_id": settlement_id})
+
+
 def not_json(detail: str) -> Document:
     """Render a body that is no JSON: one error, at the root."""
     return _render(NOT_JSON, detail, [Finding("", NOT_JSON.code, detail)])
@@ -77,7 +101,7 @@ def type_of(code: str) -> str:
     return f"urn:onestop:problem:{code}"
 
 
-def _render(problem: Problem, detail: str, findings: list[Finding]) -> Document:
+def _render(problem: Problem, detail: str, findings: list[Finding], more: dict[str, str] | None = None) -> Document:
     members = {
         "type": type_of(problem.code),
         "title": problem.title,
@@ -85,6 +109,7 @@ def _render(problem: Problem, detail: str, findings: list[Finding]) -> Document:
         "detail": detail,
         "code": problem.code,
         "errors": [finding._asdict() for finding in findings],
+        **(more or {}),
     }
     body = json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
     return Document(problem.status, problem.code, body)

@@ -39,6 +39,7 @@ class Problem(Strict):
     detail: str
     code: str = Field(description="Stable; for a refused bill that of the first error.")
     errors: list[Error] = Field(description="All of a bill's errors at once, the first hundred.")
+    settlement_id: str = Field(default="", description="Only with bill_conflict: the settlement that is recorded.")
 
 
 class PolicyReference(Strict):
@@ -139,14 +140,15 @@ class LineScope(Strict):
     ratio_from: RatioFrom | None
 
 
-class Settlement(Strict):
-    """The settled bill, with every reason."""
+class SettlementHead(Strict):
+    """What a settled bill says before its stages and lines."""
 
     settlement_id: str | None
-    status: Literal["preview", "settled"]
+    status: Literal["preview", "settled", "reversed"]
     bill_id: str
     facility_code: str
     settled_at: str | None
+    replaces: str = Field(default="", description="Only where a correction made it: the settlement that it replaces.")
     policy: PolicyReference
     insurance_year: int
     year_to_date_source: Literal["ledger", "request"]
@@ -159,9 +161,72 @@ class Settlement(Strict):
     refund_due: Money
     catalogue_drug_ratio: CatalogueDrugRatio | None
     year_to_date: YearToDate
+
+
+class Settlement(SettlementHead):
+    """The settled bill, with every reason."""
+
     stages: list[Stage] = Field(min_length=8, max_length=8)
     lines: list[LineScope]
     explanation_version: int
+
+
+class SettlementSummary(SettlementHead):
+    """A settlement without its stages and lines."""
+
+    discharged_on: date
+
+
+class Settlements(Strict):
+    """Settlements in the order in which they were recorded."""
+
+    items: list[SettlementSummary]
+    next_cursor: str | None = Field(description="Hand it in as `cursor` for the next page; null at the end.")
+
+
+class Reversal(Strict):
+    """A reversal: what is taken back, and the year to date as it is again."""
+
+    reversal_id: str
+    settlement_id: str
+    status: Literal["reversed"]
+    bill_id: str
+    facility_code: str
+    reversed_at: str
+    reason: str
+    insurance_year: int
+    payers: Payers
+    year_to_date: YearToDate
+
+
+class OldSettlement(Strict):
+    """The settlement that is reversed."""
+
+    settlement_id: str
+    payers: Payers
+
+
+class NewSettlement(Strict):
+    """The settlement in its place; its id is null where nothing was recorded."""
+
+    settlement_id: str | None
+    replaces: str
+    payers: Payers
+
+
+class Change(Strict):
+    """One bill of a correction; `difference` is new less old."""
+
+    bill_id: str
+    old: OldSettlement
+    new: NewSettlement
+    difference: Payers
+
+
+class Corrected(Strict):
+    """All bills that a correction settles again, in their order."""
+
+    items: list[Change]
 
 
 class Health(Strict):

@@ -33,6 +33,7 @@ def serve(
         packs = len(load_shipped(settings.packs_dir).packs)
     except (SettingsError, PacksRefused) as error:
         _fail(str(error))
+    is_reachable = _check_schema(settings)
     if not _is_loopback(host):
         _fail(f"--host {host}: expected a loopback address such as 127.0.0.1, since the service has no keys yet")
     # The server answers what is in flight, then raises the signal again: asked politely, it has done its work.
@@ -41,10 +42,34 @@ def serve(
         if workers > 1:
             # Read by prometheus_client when a worker first imports it: the workers then count together.
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        _run(listener, host, settings, workers, packs)
+        _run(listener, host, settings, workers, packs, is_reachable=is_reachable)
 
 
-def _run(listener: socket.socket, host: str, settings: Settings, workers: int, packs: int) -> None:
+def _check_schema(settings: Settings) -> bool:
+    """Refuse an older or newer schema before anybody waits for an answer; whether the database can be reached.
+
+    An embedded database that is not there yet is made; one that cannot be reached may come later, /readyz tells.
+    """
+    from app.store import schema
+    from app.store.ledger import Ledger, LedgerUnreachable
+
+    ledger = Ledger(settings.database_url)
+    try:
+        if ledger.is_new_file:
+            schema.upgrade(ledger)
+        schema.check(ledger)
+    except schema.SchemaDiffers as error:
+        _fail(str(error))
+    except LedgerUnreachable:
+        return False
+    finally:
+        ledger.close()
+    return True
+
+
+def _run(
+    listener: socket.socket, host: str, settings: Settings, workers: int, packs: int, *, is_reachable: bool
+) -> None:
     from uvicorn import Config, Server
     from uvicorn.supervisors import Multiprocess
 
@@ -52,7 +77,10 @@ def _run(listener: socket.socket, host: str, settings: Settings, workers: int, p
     from app.observe.logs import library_lines, logger_for
 
     port = listener.getsockname()[1]
-    logger_for(settings.log_format).info("serving", host=host, port=port, workers=workers, packs=packs)
+    logger = logger_for(settings.log_format)
+    logger.info("serving", host=host, port=port, workers=workers, packs=packs)
+    if not is_reachable:
+        logger.warning("the database cannot be reached yet; /readyz says when it can")
     config = Config(
         "app.main:app_from_environment",
         factory=True,

@@ -51,6 +51,10 @@ class Metrics:
             ("payer", "stage"),
             registry=self._registry,
         )
+        self._ledger = Counter(
+            "onestop_ledger_settlements", "Bills recorded, and requests answered again.", ("outcome",),
+            registry=self._registry,
+        )  # fmt: skip # one counter
         self._packs = Gauge(
             "onestop_policy_packs", "Policy packs loaded.", registry=self._registry, multiprocess_mode="mostrecent"
         )
@@ -68,11 +72,23 @@ class Metrics:
     def settled(self, settlement: Settlement, seconds: float) -> None:
         """Count a settled bill: who pays how much, and how long it took to find out."""
         self.calculated(seconds)
+        self._count_paid(settlement)
+
+    def _count_paid(self, settlement: Settlement) -> None:
         policy = settlement.pack.backstop
         for stage, amount in zip(settlement.payers._fields, settlement.payers, strict=True):
             if amount:
                 payer = _PAYERS.get(stage) or (policy.payer if policy else stage)
                 self._paid_of(payer, stage).inc(amount)
+
+    def recorded(self, settlement: Settlement) -> None:
+        """Count a bill that was settled and recorded, and who pays how much of it."""
+        self._ledger.labels("recorded").inc()
+        self._count_paid(settlement)
+
+    def replayed(self) -> None:
+        """Count a request that was answered with what it had recorded before."""
+        self._ledger.labels("replayed").inc()
 
     def calculated(self, seconds: float) -> None:
         """Note how long a bill took, whatever came of it."""

@@ -55,8 +55,10 @@ class Ledger:
         self.packs_kept: set[str] = set()
 
     @property
-    def is_postgresql(self) -> bool:
-        return self.engine.dialect.name == "postgresql"
+    def is_new_file(self) -> bool:
+        """Whether this is an embedded database whose file is not there yet."""
+        url = self.engine.url
+        return url.get_backend_name() == "sqlite" and bool(url.database) and not Path(str(url.database)).exists()
 
     def write(self, work: Callable[[Connection], Result], is_kept: Callable[[Result], bool] = lambda _: True) -> Result:
         """Run a piece of work in one transaction and commit it, unless its result says that nothing is to be kept.

@@ -286,6 +286,21 @@ def list_settlements(connection: Connection, wanted: Filter, limit: int) -> list
     return [Listed(row[0], bytes(row[1]), row[2], bool(row[3])) for row in rows]
 
 
+class Found(NamedTuple):
+    """A recorded answer, and whether its settlement is reversed by now."""
+
+    answer: bytes
+    reversed: bool
+
+
+def read_answer(connection: Connection, settlement_id: str) -> Found | None:
+    """Find the recorded answer of a settlement."""
+    row = connection.execute(
+        select(settlements.c.answer, _IS_REVERSED).where(settlements.c.settlement_id == settlement_id)
+    ).one_or_none()
+    return Found(bytes(row[0]), bool(row[1])) if row else None
+
+
 # As many as a BIGINT has at most.
 _CURSOR_DIGITS: Final = 19
 

@@ -71,7 +71,8 @@ def test_a_browser_without_the_internet_shows_the_operations(service: Service, t
     page = rendered.stdout
     shown = re.findall(r'data-path="([^"]+)"', page)
     assert [path.replace("\u200b", "") for path in shown] == [
-        PREVIEW, "/healthz", "/readyz", "/metrics", "/v1/policies", "/v1/policies/{policy_id}",
+        PREVIEW, "/v1/settlements", "/v1/settlements", "/v1/settlements/{settlement_id}",
+        "/v1/settlements/{settlement_id}/reversal", "/v1/settlements/{settlement_id}/correction", "/healthz", "/readyz", "/metrics", "/v1/policies", "/v1/policies/{policy_id}",
     ]  # fmt: skip
     assert "hospital" in page
     assert "Failed to load" not in page

@@ -111,7 +111,7 @@ def test_another_method_is_not_allowed(service: Service, method: str, path: str,
 
 
 @pytest.mark.parametrize("target", [
-    "/", "/v1", "/v1/settlements", "/v1/settlements/", PREVIEW + "/", "/V1/settlements/preview", "//v1/settlements/preview",
+    "/", "/v1", "/v1/settlements/", "/v1/settlements/1", PREVIEW + "/", "/V1/settlements/preview", "//v1/settlements/preview",
     "/v1/settlements//preview", "/healthz/", "/healthz%20", "/docs/", "/redoc", "/docs/oauth2-redirect", "/v1/policies/",
     "/v1/policies/a/b", "/v1/policies/a%2Fb", "/favicon.ico", "/.env", "/%00", "/%ff", "/%", "/?", "//evil.example/%2f..",
     "/docs/assets", "/docs/assets/", "/docs/assets/nothing.js", "/docs/assets/../../main.py", "/docs/assets/%2e%2e/%2e%2e/main.py",

@@ -44,7 +44,7 @@ def ask(method: str, path: str, log_format: LogFormat = "json", body: bytes = b"
 def test_a_mistake_is_answered_and_logged_without_its_words(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], log_format: LogFormat, size: int
 ) -> None:
-    monkeypatch.setattr(his, "answer", broken)
+    monkeypatch.setattr(his, "read", broken)
     answer, metrics = ask("POST", PREVIEW, log_format, written({}) + b" " * size)
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
