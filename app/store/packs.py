@@ -27,7 +27,7 @@ def keep_pack(connection: Connection, pack: StoredPack) -> None:
     """Keep a pack, if it is not kept already."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     values = pack._asdict() | {"files": json.dumps(pack.files, ensure_ascii=False)}
-    connection.execute(dialect.insert(packs).values(values).on_conflict_do_nothing())
+    connection.execute(dialect.insert(packs).on_conflict_do_nothing(), values)
 
 
 def stored_packs(connection: Connection) -> list[StoredPack]:

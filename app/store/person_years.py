@@ -37,7 +37,7 @@ def lock_year(connection: Connection, person_year: PersonYear) -> YearState:
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     fresh = person_year._asdict() | NOTHING_YET.sums._asdict()
     fresh |= {"sequence": NOTHING_YET.sequence, "record_hash": NOTHING_YET.record_hash}
-    connection.execute(dialect.insert(person_years).values(fresh).on_conflict_do_nothing())
+    connection.execute(dialect.insert(person_years).on_conflict_do_nothing(), fresh)
     state = _find(connection, person_year, lock=True)
     assert state is not None, "it was inserted, or somebody else's was there"
     return state

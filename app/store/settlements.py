@@ -89,8 +89,8 @@ def take_key(connection: Connection, facility_code: str, bill_id: str, settlemen
     """
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     values = {"facility_code": facility_code, "bill_id": bill_id, "settlement_id": settlement_id}
-    taken = connection.execute(dialect.insert(open_bills).values(values).on_conflict_do_nothing())
-    return taken.rowcount == 1
+    take = dialect.insert(open_bills).on_conflict_do_nothing().returning(open_bills.c.settlement_id)
+    return connection.execute(take, values).first() is not None
 
 
 class InForce(NamedTuple):
