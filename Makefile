@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup run test lint bench openapi mutate plain lock clean
+.PHONY: help setup run test lint bench soak openapi mutate plain lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -30,6 +30,10 @@ lint: setup ## ruff, mypy, the import contracts, and the checks of tools/tidy.py
 	$(BIN)/mypy app tests tools bench
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.tidy
+
+soak: setup ## kills and races as often as the ledger's promise was shown with (half an hour)
+	ONESTOP_WORKER_KILLS=1000 ONESTOP_DATABASE_KILLS=200 ONESTOP_ROUNDS=2000 ONESTOP_WRITERS=64x200 ONESTOP_CUTS=2000 \
+		$(BIN)/python -m pytest tests/faults
 
 bench: setup .venv/.bench-installed ## measure the core, the command and the service beside their peers
 	$(BIN)/python -m bench
