@@ -9,6 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import func, select
 
 import app
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from app.store.ledger import Ledger
 
 _PACKAGE: Final = Path(app.__path__[0])
+# Any number that nobody else locks.
+_UPGRADE_LOCK: Final = 6_367_887_001
 
 
 class SchemaDiffers(Exception):
@@ -74,6 +77,11 @@ def _known() -> set[str]:
 
 
 def _upgrade(connection: Connection) -> None:
+    # Where no transaction is open yet, Alembic would begin and commit one of its own for each version.
+    connection.begin()
+    if connection.dialect.name == "postgresql":
+        # Of two that upgrade at once the second waits here, and then finds nothing to do.
+        connection.execute(select(func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
     config = Config()
     config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
     config.attributes["connection"] = connection

@@ -8,7 +8,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import and_, exists, insert, select
+from sqlalchemy import and_, bindparam, exists, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.settlement.money import Fen
@@ -87,10 +87,21 @@ def take_key(connection: Connection, facility_code: str, bill_id: str, settlemen
 
     Waits for whoever is taking it at this moment: the unique key has the last word.
     """
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     values = {"facility_code": facility_code, "bill_id": bill_id, "settlement_id": settlement_id}
-    take = dialect.insert(open_bills).on_conflict_do_nothing().returning(open_bills.c.settlement_id)
-    return connection.execute(take, values).first() is not None
+    return connection.execute(_TAKE[connection.dialect.name], values).first() is not None
+
+
+# Put together once: that takes longer than running them.
+_TAKE: Final = {
+    "postgresql": postgresql.insert(open_bills).on_conflict_do_nothing().returning(open_bills.c.settlement_id),
+    "sqlite": sqlite.insert(open_bills).on_conflict_do_nothing().returning(open_bills.c.settlement_id),
+}
+_IN_FORCE: Final = (
+    select(settlements.c.settlement_id, settlements.c.fingerprint, settlements.c.key_id, settlements.c.answer)
+    .join(open_bills, open_bills.c.settlement_id == settlements.c.settlement_id)
+    .where(open_bills.c.facility_code == bindparam("facility_code"), open_bills.c.bill_id == bindparam("bill_id"))
+)
+_ADD: Final = insert(settlements)
 
 
 class InForce(NamedTuple):
@@ -104,11 +115,7 @@ class InForce(NamedTuple):
 
 def in_force(connection: Connection, facility_code: str, bill_id: str) -> InForce | None:
     """Find the settlement in force under a natural key."""
-    row = connection.execute(
-        select(settlements.c.settlement_id, settlements.c.fingerprint, settlements.c.key_id, settlements.c.answer)
-        .join(open_bills, open_bills.c.settlement_id == settlements.c.settlement_id)
-        .where(open_bills.c.facility_code == facility_code, open_bills.c.bill_id == bill_id)
-    ).one_or_none()
+    row = connection.execute(_IN_FORCE, {"facility_code": facility_code, "bill_id": bill_id}).one_or_none()
     return InForce(row[0], row[1], row[2], bytes(row[3])) if row else None
 
 
@@ -117,7 +124,7 @@ def add_settlement(connection: Connection, record: Record, hashed: str) -> None:
     values = record._asdict()
     values |= values.pop("person_year")._asdict() | values.pop("link")._asdict()
     values |= dict(zip(BEFORE, values.pop("before"), strict=True)) | dict(zip(PAID, values.pop("payers"), strict=True))
-    connection.execute(insert(settlements), values | {"record_hash": hashed})
+    connection.execute(_ADD, values | {"record_hash": hashed})
 
 
 def add_reversal(connection: Connection, reversal: Reversal, hashed: str) -> None:
