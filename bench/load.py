@@ -61,7 +61,7 @@ def answer_size(received: bytearray) -> int:
     if end < 0:
         return 0
     head = bytes(received[: end + 2]).lower()
-    if not head.startswith(b"http/1.1 200"):
+    if not head.startswith(b"http/1.1 20"):
         raise ConnectionError(head.split(b"\r\n", 1)[0].decode("ascii", "replace"))
     begin = head.find(LENGTH)
     if begin < 0:
@@ -132,8 +132,10 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--requests", type=int, default=100_000)
+    parser.add_argument("--once", action="store_true", help="post each line once, and fail when there are no more")
     options = parser.parse_args()
-    messages = cycle([message(options.path, body) for body in options.bodies.read_bytes().splitlines()])
+    bodies = [message(options.path, body) for body in options.bodies.read_bytes().splitlines()]
+    messages = iter(bodies) if options.once else cycle(bodies)
     run(options.port, messages, options.connections, options.seconds / 5, options.requests)
     begin = perf_counter()
     latencies = sorted(run(options.port, messages, options.connections, options.seconds, options.requests))

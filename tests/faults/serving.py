@@ -7,6 +7,7 @@ starts the next one when a worker ends. A forked worker is what `onestop serve` 
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -70,6 +71,9 @@ def main(listener: int) -> None:
     # Made once: it holds no connection before it is asked for something.
     app = app_from_environment()
     os.set_blocking(0, False)
+    largest = os.environ.get("ONESTOP_FAULTS_FILE_SIZE")
+    if largest:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(largest), int(largest)))
     while True:
         pid = os.fork()
         if pid == 0:

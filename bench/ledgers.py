@@ -1,0 +1,183 @@
+"""Part D: durable settlements a second over HTTP with PostgreSQL on the same machine, beside bare transactions."""
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import msgspec
+import psycopg
+
+from app.store import schema
+from app.store.ledger import CONNECTIONS, Ledger
+from bench.bills import stream_bills
+from bench.ledger_floor import PERSONS
+from bench.previews import Load, await_port, free_port, share
+from bench.processes import ROOT, cores, module, onestop, start, stop
+from bench.product import answers_to
+from bench.report import Goal, Table
+from bench.timing import turned
+from tests.postgresql import Server, running_postgresql
+
+LINES, CLIENTS, WORKERS = 100, 16, 2
+PATH = "/v1/settlements"
+ONESTOP, FLOOR = "onestop serve, 2 workers", "the same transaction in bare psycopg"
+# As many as come in the time that a round takes, on a fast machine.
+BODIES_A_SECOND = 1_500
+NUMBERS = count()
+
+
+def write_bodies(path: Path, size: int) -> None:
+    """Bills that were never posted before."""
+    with path.open("wb") as file:
+        for bill in stream_bills(LINES, size):
+            number = next(NUMBERS)
+            fresh = bill | {"bill_id": f"L{number}", "patient": bill["patient"] | {"person_id": f"P{number % PERSONS}"}}
+            fresh.pop("year_to_date", None)
+            file.write(msgspec.json.encode(fresh) + b"\n")
+
+
+@contextmanager
+def serving(url: str) -> Iterator[int]:
+    """The service with its ledger in PostgreSQL, on all cores."""
+    ledger = Ledger(url)
+    schema.upgrade(ledger)
+    ledger.close()
+    port = free_port()
+    os.environ["ONESTOP_DATABASE_URL"] = url
+    try:
+        process = start(onestop("serve", "--port", str(port), "--workers", str(WORKERS)), cores())
+    finally:
+        del os.environ["ONESTOP_DATABASE_URL"]
+    try:
+        await_port(port, process)
+        yield port
+    finally:
+        stop(process)
+
+
+def settle(port: int, folder: Path, seconds: float) -> Load:
+    """One round of load: each bill once."""
+    bodies = folder / "bodies.ndjson"
+    write_bodies(bodies, int(BODIES_A_SECOND * seconds * 1.2))
+    command = module("bench.load", str(port), PATH, str(bodies), "--connections", str(CLIENTS), "--once")
+    return ran([*command, "--seconds", str(seconds)])
+
+
+def bare(url: str, seconds: float, request: int, answer: int) -> Load:
+    """One round of the floor, from as many processes and threads as the service has."""
+    command = module("bench.ledger_floor", url, str(CONNECTIONS), str(seconds), str(request), str(answer))
+    with ThreadPoolExecutor(WORKERS) as pool:
+        loads = list(pool.map(ran, [command] * WORKERS))
+    return Load(
+        sum(each.requests for each in loads),
+        max(each.seconds for each in loads),
+        median(each.p50 for each in loads),
+        max(each.p99 for each in loads),
+    )
+
+
+def ran(command: list[str]) -> Load:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True)
+    return Load(**json.loads(done.stdout))
+
+
+def sync_milliseconds(folder: Path) -> float:
+    """How long the disk takes to keep 8 KiB, in the middle."""
+    taken = []
+    with (folder / "sync").open("wb", buffering=0) as file:
+        for _ in range(200):
+            file.write(b"x" * 8192)
+            begin = perf_counter()
+            os.fdatasync(file.fileno())
+            taken.append(perf_counter() - begin)
+    return median(taken) * 1e3
+
+
+def fill(server: Server, records: int) -> None:
+    """Copy one of the recorded settlements until there are so many, each of a person of its own."""
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns "
+            "WHERE table_name = 'settlements' AND column_name NOT IN "
+            "('ordinal', 'settlement_id', 'bill_id', 'person', 'replaces', 'request', 'answer')"
+        ).fetchone()
+        assert row is not None
+        connection.execute(
+            f"INSERT INTO settlements (settlement_id, bill_id, person, request, answer, {row[0]}) "  # noqa: S608 # our own columns
+            f"SELECT gen_random_uuid(), 'fill' || n, md5(n::text) || md5('x' || n), '\\x7b7d', '\\x7b7d', {row[0]} "
+            "FROM (SELECT * FROM settlements ORDER BY ordinal LIMIT 1) one, generate_series(1, %s) n",
+            (records,),
+        )
+        connection.execute("VACUUM ANALYZE settlements")
+
+
+def measure(rounds: int, seconds: float, records: int, say: Callable[[str], None]) -> tuple[list[Table], list[Goal]]:
+    """Load both in turn, with few records behind them, and the service again with many."""
+    found: dict[str, list[Load]] = {ONESTOP: [], FLOOR: []}
+    late: list[Load] = []
+    request, answer = sizes()
+    with running_postgresql() as server, tempfile.TemporaryDirectory(prefix="onestop-bench-") as name:
+        folder = Path(name)
+        with serving(server.url()) as port:
+            contenders = {
+                ONESTOP: lambda: settle(port, folder, seconds),
+                FLOOR: lambda: bare(server.url(), seconds, request, answer),
+            }
+            for number in range(rounds):
+                say(f"ledger: round {number + 1} of {rounds}")
+                for which, run in turned(contenders.items(), number):
+                    found[which].append(run())
+            if records:
+                say(f"ledger: {records:,} records behind it")
+                fill(server, records)
+                late = [settle(port, folder, seconds) for _ in range(rounds)]
+        sync = sync_milliseconds(folder)
+    return [table_of(found, late, records, sync)], goals_of(found)
+
+
+def sizes() -> tuple[int, int]:
+    """The bytes of a stored request and of an answer, in the middle."""
+    bills = list(stream_bills(LINES, 50))
+    answers = sorted(map(len, answers_to(bills)))
+    requests = sorted(len(msgspec.json.encode(bill)) for bill in bills)
+    return requests[len(requests) // 2] * 6 // 10, answers[len(answers) // 2]
+
+
+def table_of(found: dict[str, list[Load]], late: list[Load], records: int, sync: float) -> Table:
+    """Settlements a second and latencies."""
+    table = Table(
+        f"POST {PATH}: {LINES} lines, {CLIENTS} clients, PostgreSQL on the same machine",
+        ("", "settlements a second", "p50, ms", "p99, ms", "of the floor"),
+        note=f"Service, database and load generator share this machine's {len(cores())} cores. Both wait for the disk at "
+        f"each commit; fdatasync of 8 KiB takes {sync:.2f} ms here. The floor has {WORKERS} processes of {CONNECTIONS} "
+        "threads, as the service has, and neither HTTP nor JSON nor a calculation.",
+    )
+    rows = {**found, f"{ONESTOP}, {records:,} records behind it": late} if late else found
+    floor = median(each.rate for each in found[FLOOR])
+    for name, loads in rows.items():
+        rate = median(each.rate for each in loads)
+        table.row(
+            name,
+            f"{rate:,.0f}",
+            f"{median(each.p50 for each in loads) * 1e3:.1f}",
+            f"{median(each.p99 for each in loads) * 1e3:.1f}",
+            f"{rate / floor:.2f}",
+        )
+    return table
+
+
+def goals_of(found: dict[str, list[Load]]) -> list[Goal]:
+    """What issue 3 promises."""
+    spread = median(each.p99 / each.p50 for each in found[ONESTOP])
+    return [
+        Goal("durable settlements over HTTP, as a share of bare transactions", share(found, ONESTOP, FLOOR), 0.35),
+        Goal("p99 of a durable settlement, as a multiple of p50", spread, 10, at_least=False),
+    ]
