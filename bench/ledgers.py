@@ -14,9 +14,11 @@ from time import perf_counter
 
 import msgspec
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from app.store import schema
 from app.store.ledger import CONNECTIONS, Ledger
+from app.store.tables import settlements
 from bench.bills import stream_bills
 from bench.ledger_floor import PERSONS
 from bench.previews import Load, await_port, free_port, share
@@ -32,6 +34,8 @@ ONESTOP, FLOOR = "onestop serve, 2 workers", "the same transaction in bare psyco
 # As many as come in the time that a round takes, on a fast machine.
 BODIES_A_SECOND = 1_500
 NUMBERS = count()
+# What a copy of a record has of its own.
+OWN = ("ordinal", "settlement_id", "bill_id", "person", "replaces", "request", "answer")
 
 
 def write_bodies(path: Path, size: int) -> None:
@@ -104,18 +108,13 @@ def sync_milliseconds(folder: Path) -> float:
 def fill(server: Server, records: int) -> None:
     """Copy one of the recorded settlements until there are so many, each of a person of its own."""
     with psycopg.connect(server.url(), autocommit=True) as connection:
-        row = connection.execute(
-            "SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns "
-            "WHERE table_name = 'settlements' AND column_name NOT IN "
-            "('ordinal', 'settlement_id', 'bill_id', 'person', 'replaces', 'request', 'answer')"
-        ).fetchone()
-        assert row is not None
-        connection.execute(
-            f"INSERT INTO settlements (settlement_id, bill_id, person, request, answer, {row[0]}) "  # noqa: S608 # our own columns
-            f"SELECT gen_random_uuid(), 'fill' || n, md5(n::text) || md5('x' || n), '\\x7b7d', '\\x7b7d', {row[0]} "
-            "FROM (SELECT * FROM settlements ORDER BY ordinal LIMIT 1) one, generate_series(1, %s) n",
-            (records,),
-        )
+        same = SQL(", ").join([Identifier(column.name) for column in settlements.c if column.name not in OWN])
+        copies = SQL(
+            "INSERT INTO settlements (settlement_id, bill_id, person, request, answer, {same}) "
+            "SELECT gen_random_uuid(), 'fill' || n, md5(n::text) || md5('x' || n), '\\x7b7d', '\\x7b7d', {same} "
+            "FROM (SELECT * FROM settlements ORDER BY ordinal LIMIT 1) one, generate_series(1, %s) n"
+        ).format(same=same)
+        connection.execute(copies, (records,))
         connection.execute("VACUUM ANALYZE settlements")
 
 
@@ -156,8 +155,8 @@ def table_of(found: dict[str, list[Load]], late: list[Load], records: int, sync:
     table = Table(
         f"POST {PATH}: {LINES} lines, {CLIENTS} clients, PostgreSQL on the same machine",
         ("", "settlements a second", "p50, ms", "p99, ms", "of the floor"),
-        note=f"Service, database and load generator share this machine's {len(cores())} cores. Both wait for the disk at "
-        f"each commit; fdatasync of 8 KiB takes {sync:.2f} ms here. The floor has {WORKERS} processes of {CONNECTIONS} "
+        note=f"Service, database and load generator share this machine's {len(cores())} cores. Both wait for the disk "
+        f"at each commit; fdatasync of 8 KiB takes {sync:.2f} ms here. The floor has {WORKERS} processes of {CONNECTIONS} "
         "threads, as the service has, and neither HTTP nor JSON nor a calculation.",
     )
     rows = {**found, f"{ONESTOP}, {records:,} records behind it": late} if late else found
