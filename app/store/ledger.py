@@ -60,6 +60,14 @@ class Ledger:
         url = self.engine.url
         return url.get_backend_name() == "sqlite" and bool(url.database) and not Path(str(url.database)).exists()
 
+    def make_folder(self) -> None:
+        """Make the folder of an embedded database. Raises `LedgerUnreachable`."""
+        if self.is_new_file:
+            try:
+                Path(str(self.engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LedgerUnreachable("the folder of the database cannot be made") from error
+
     def write(self, work: Callable[[Connection], Result], is_kept: Callable[[Result], bool] = lambda _: True) -> Result:
         """Run a piece of work in one transaction and commit it, unless its result says that nothing is to be kept.
 
@@ -101,7 +109,10 @@ class Ledger:
                 result = work(connection)
             except exc.DBAPIError as error:
                 _give_up(connection)
-                raise _meaning_of(error) from error
+                meaning = _meaning_of(error)
+                if meaning is None:
+                    raise
+                raise meaning from error
             except BaseException:
                 _give_up(connection)
                 raise
@@ -139,8 +150,8 @@ def _give_up(connection: Connection) -> None:
         connection.rollback()
 
 
-def _meaning_of(error: exc.DBAPIError) -> Exception:
-    """What an error before the commit means: nothing was recorded, whatever it is."""
+def _meaning_of(error: exc.DBAPIError) -> Exception | None:
+    """What an error before the commit means: nothing was recorded, whatever it is. None for a mistake of ours."""
     code = _code(error)
     if code in _TRY_AGAIN:
         return _Again(LedgerBusy("the transaction was rolled back again and again"))
@@ -151,8 +162,7 @@ def _meaning_of(error: exc.DBAPIError) -> Exception:
         return _Again(LedgerUnreachable("the connection to the database broke"))
     if code.startswith(_OUT_OF_REACH) or (not code and isinstance(error, exc.OperationalError)):
         return LedgerUnreachable("the database cannot be reached, or cannot store")
-    # A mistake of ours.
-    return error
+    return None
 
 
 def _code(error: exc.DBAPIError) -> str:
@@ -197,8 +207,6 @@ def _engine(url: URL) -> Engine:
 
 
 def _sqlite(url: URL) -> Engine:
-    if url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         url,
         pool_size=CONNECTIONS,

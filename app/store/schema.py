@@ -62,6 +62,7 @@ def upgrade(ledger: Ledger) -> tuple[str | None, str]:
 
     Raises `LedgerUnreachable`, `SchemaDiffers` for a database that is newer.
     """
+    ledger.make_folder()
     before = current(ledger)
     try:
         check(ledger)
