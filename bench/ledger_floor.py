@@ -1,4 +1,4 @@
-"""The floor of a durable settlement: `python -m bench.ledger_floor URL THREADS SECONDS REQUEST ANSWER`.
+"""The floor of a durable settlement: `python -m bench.ledger_floor URL THREADS SECONDS FOLDER`.
 
 The same transaction in bare psycopg from as many threads: lock the person's row, insert the same bytes, update the
 row, commit. It reads, calculates and checks nothing, and has no index but the keys'.
@@ -8,6 +8,7 @@ import json
 import random
 import sys
 import threading
+from pathlib import Path
 from time import perf_counter
 
 import psycopg
@@ -45,16 +46,14 @@ def work(url: str, number: int, end: float, bodies: tuple[bytes, bytes], latenci
             latencies.append(perf_counter() - begin)
 
 
-def main(url: str, threads: int, seconds: float, request: int, answer: int) -> None:
+def main(url: str, threads: int, seconds: float, folder: Path) -> None:
     """Prepare the tables, run, print one line of JSON."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(SCHEMA)
         connection.execute(
             "INSERT INTO floor_years SELECT n, 0 FROM generate_series(0, %s) n ON CONFLICT DO NOTHING", (PERSONS,)
         )
-    # Bytes that compress about as well as JSON does.
-    line = json.dumps({"line_no": 1, "full_self_pay": "0.00", "eligible": "13.37", "ratio_from": None}).encode()
-    bodies = (line * (request // len(line) + 1), line * (answer // len(line) + 1))
+    bodies = ((folder / "request").read_bytes(), (folder / "answer").read_bytes())
     latencies: list[list[float]] = [[] for _ in range(threads)]
     seed = random.SystemRandom().randrange(1 << 40)
     begin = perf_counter()
@@ -77,4 +76,4 @@ def main(url: str, threads: int, seconds: float, request: int, answer: int) -> N
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))
+    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), Path(sys.argv[4]))

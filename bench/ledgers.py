@@ -16,6 +16,10 @@ import msgspec
 import psycopg
 from psycopg.sql import SQL, Identifier
 
+from app.access.pseudonyms import Pseudonyms
+from app.api.request_form import Request
+from app.api.stored_request import write_stored
+from app.api.wire import read_exactly
 from app.store import schema
 from app.store.ledger import CONNECTIONS, Ledger
 from app.store.tables import settlements
@@ -75,9 +79,9 @@ def settle(port: int, folder: Path, seconds: float) -> Load:
     return ran([*command, "--seconds", str(seconds)])
 
 
-def bare(url: str, seconds: float, request: int, answer: int) -> Load:
+def bare(url: str, folder: Path, seconds: float) -> Load:
     """One round of the floor, from as many processes and threads as the service has."""
-    command = module("bench.ledger_floor", url, str(CONNECTIONS), str(seconds), str(request), str(answer))
+    command = module("bench.ledger_floor", url, str(CONNECTIONS), str(seconds), str(folder))
     with ThreadPoolExecutor(WORKERS) as pool:
         loads = list(pool.map(ran, [command] * WORKERS))
     return Load(
@@ -122,13 +126,13 @@ def measure(rounds: int, seconds: float, records: int, say: Callable[[str], None
     """Load both in turn, with few records behind them, and the service again with many."""
     found: dict[str, list[Load]] = {ONESTOP: [], FLOOR: []}
     late: list[Load] = []
-    request, answer = sizes()
     with running_postgresql() as server, tempfile.TemporaryDirectory(prefix="onestop-bench-") as name:
         folder = Path(name)
+        write_floor_bytes(folder)
         with serving(server.url()) as port:
-            contenders = {
+            contenders: dict[str, Callable[[], Load]] = {
                 ONESTOP: lambda: settle(port, folder, seconds),
-                FLOOR: lambda: bare(server.url(), seconds, request, answer),
+                FLOOR: lambda: bare(server.url(), folder, seconds),
             }
             for number in range(rounds):
                 say(f"ledger: round {number + 1} of {rounds}")
@@ -142,12 +146,14 @@ def measure(rounds: int, seconds: float, records: int, say: Callable[[str], None
     return [table_of(found, late, records, sync)], goals_of(found)
 
 
-def sizes() -> tuple[int, int]:
-    """The bytes of a stored request and of an answer, in the middle."""
-    bills = list(stream_bills(LINES, 50))
-    answers = sorted(map(len, answers_to(bills)))
-    requests = sorted(len(msgspec.json.encode(bill)) for bill in bills)
-    return requests[len(requests) // 2] * 6 // 10, answers[len(answers) // 2]
+def write_floor_bytes(folder: Path) -> None:
+    """What the floor inserts: the stored request and the answer of a bill in the middle, as the service would."""
+    bills = sorted(stream_bills(LINES, 51), key=lambda bill: len(msgspec.json.encode(bill)))
+    bill = bills[len(bills) // 2]
+    request = read_exactly(msgspec.json.encode(bill))
+    assert isinstance(request, Request), "the bench's bills are right"
+    (folder / "request").write_bytes(write_stored(request, Pseudonyms().person(request.person_id)))
+    (folder / "answer").write_bytes(answers_to([bill])[0])
 
 
 def table_of(found: dict[str, list[Load]], late: list[Load], records: int, sync: float) -> Table:
@@ -156,8 +162,8 @@ def table_of(found: dict[str, list[Load]], late: list[Load], records: int, sync:
         f"POST {PATH}: {LINES} lines, {CLIENTS} clients, PostgreSQL on the same machine",
         ("", "settlements a second", "p50, ms", "p99, ms", "of the floor"),
         note=f"Service, database and load generator share this machine's {len(cores())} cores. Both wait for the disk "
-        f"at each commit; fdatasync of 8 KiB takes {sync:.2f} ms here. The floor has {WORKERS} processes of {CONNECTIONS} "
-        "threads, as the service has, and neither HTTP nor JSON nor a calculation.",
+        f"at each commit; fdatasync of 8 KiB takes {sync:.2f} ms here. The floor has {WORKERS} processes of "
+        f"{CONNECTIONS} threads, as the service has, and neither HTTP nor JSON nor a calculation.",
     )
     rows = {**found, f"{ONESTOP}, {records:,} records behind it": late} if late else found
     floor = median(each.rate for each in found[FLOOR])
