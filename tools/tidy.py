@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = 400
 MADE = {"__pycache__", "build", "dist", "htmlcov", "mutants", "var"}
-BINARY = {".gz", ".ico", ".parquet", ".png", ".woff2"}
+BINARY = {".gz", ".ico", ".parquet", ".png", ".so", ".woff2"}
 
 # The brackets keep the patterns from finding themselves.
 MACHINE_PATH = re.compile(r"(?<![\w.~/-])/(?:[w]ork|[t]mp|[r]oot|[o]pt|[h]ome)/(?=\w)")
