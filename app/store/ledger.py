@@ -139,7 +139,7 @@ def _commit(connection: Connection) -> None:
         # The database itself says that it rolled back; in all other cases nobody knows.
         if _code(error) in _TRY_AGAIN:
             raise _Again(LedgerBusy("the transaction was rolled back again and again")) from error
-        if _code(error).startswith("23"):
+        if isinstance(error, exc.IntegrityError):
             raise
         raise OutcomeUnknown("the connection broke while the transaction was committed") from error
 

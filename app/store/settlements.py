@@ -17,9 +17,10 @@ from app.settlement.year import YearToDate
 from app.store.tables import BEFORE, PAID, corrections, open_bills, reversals, settlements
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
-    from sqlalchemy import Connection, RowMapping
+    from sqlalchemy import Connection
 
 # The chain of a person-year begins with this.
 NO_RECORD: Final = "0" * 64
@@ -138,7 +139,7 @@ def add_reversal(connection: Connection, reversal: Reversal, hashed: str) -> Non
 _RECORD_COLUMNS: Final = [column for column in settlements.c if column.name != "ordinal"]
 
 
-def record_of(row: RowMapping) -> Record:
+def record_of(row: Mapping[Any, Any]) -> Record:
     """A settlement's row as a record."""
     return Record(
         settlement_id=row["settlement_id"],
@@ -163,7 +164,7 @@ def record_of(row: RowMapping) -> Record:
     )
 
 
-def reversal_of(row: RowMapping) -> Reversal:
+def reversal_of(row: Mapping[Any, Any]) -> Reversal:
     """A reversal's row as a record."""
     return Reversal(
         reversal_id=row["reversal_id"],

@@ -1,0 +1,99 @@
+"""What goes wrong between us and the database, made to happen at a chosen place."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import event
+
+from tests.store.desk import Desk
+
+# Does its harm before a statement, with the driver's cursor and what runs the statement.
+Harm = Callable[[Any, Callable[[], object]], None]
+
+
+@contextmanager
+def at_statement(desk: Desk, number: int, harm: Harm, *, always: bool = False) -> Iterator[list[str]]:
+    """Do harm at the n-th statement from here, or (`always`) at every one from it on: the harm done."""
+    seen: list[str] = []
+    done: list[str] = []
+
+    def before(cursor: Any, statement: str, parameters: Any, context: Any) -> None:
+        seen.append(statement)
+        if len(seen) == number or (always and len(seen) > number):
+            done.append(statement)
+            harm(cursor, lambda: cursor.execute(statement, parameters))
+
+    event.listen(desk.ledger.engine, "do_execute", before)
+    yield done
+    event.remove(desk.ledger.engine, "do_execute", before)
+
+
+def failing(error: Exception) -> Harm:
+    """The statement fails and has done nothing."""
+
+    def harm(cursor: Any, run: Callable[[], object]) -> None:
+        raise error
+
+    return harm
+
+
+def failing_afterwards(error: Exception) -> Harm:
+    """The statement is done, and fails all the same."""
+
+    def harm(cursor: Any, run: Callable[[], object]) -> None:
+        run()
+        raise error
+
+    return harm
+
+
+def terminate(desk: Desk, pid: int | None = None) -> int:
+    """End the connection of a process of PostgreSQL, or all of its database but the one that asks."""
+    query = (
+        "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid() AND pid = coalesce(%s, pid)"
+    )
+    with psycopg.connect(desk.url) as connection:
+        (ended,) = connection.execute(query, (pid,)).fetchone() or (0,)
+    return int(ended)
+
+
+def cut(desk: Desk) -> Harm:
+    """The connection is ended by the server before the statement."""
+
+    def harm(cursor: Any, run: Callable[[], object]) -> None:
+        assert terminate(desk, cursor.connection.info.backend_pid) == 1
+
+    return harm
+
+
+def lost(desk: Desk) -> Exception:
+    """The driver's error of a connection that broke."""
+    if desk.is_postgresql:
+        return psycopg.OperationalError("server closed the connection unexpectedly")
+    return sqlite3.OperationalError("disk I/O error")
+
+
+@contextmanager
+def at_commit(desk: Desk, harm: Callable[[Any, Callable[[], object]], None]) -> Iterator[list[str]]:
+    """Do harm at the next commit, with the driver's connection and what commits: the harm done."""
+    dialect = desk.ledger.engine.dialect
+    commit = dialect.do_commit
+    done: list[str] = []
+
+    def instead(connection: Any) -> None:
+        if done:
+            commit(connection)
+            return
+        done.append("COMMIT")
+        harm(connection.driver_connection, lambda: commit(connection))
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(dialect, "do_commit", instead)
+        yield done

@@ -1,0 +1,154 @@
+"""Migrations: from nothing to the very schema that the code names, and a database of another version is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect, text
+
+from app.store import schema
+from app.store.ledger import Ledger
+from app.store.tables import METADATA, settlements
+from tests.store.databases import Databases
+from tests.store.desk import Desk, bill
+
+# Everything that PostgreSQL knows of our tables, as it would write it itself.
+DEFINITIONS = {
+    "columns": """
+        SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default,
+               is_identity, identity_generation, collation_name
+        FROM information_schema.columns WHERE table_schema = 'public'""",
+    "constraints": """
+        SELECT conrelid::regclass::text, conname, contype::text, pg_get_constraintdef(oid), condeferrable, condeferred
+        FROM pg_constraint WHERE connamespace = 'public'::regnamespace""",
+    "indexes": """
+        SELECT indrelid::regclass::text, pg_get_indexdef(indexrelid), indisvalid
+        FROM pg_index JOIN pg_class ON pg_class.oid = indrelid WHERE relnamespace = 'public'::regnamespace""",
+    "the rest": """
+        SELECT relname, relkind::text, relpersistence::text FROM pg_class WHERE relnamespace = 'public'::regnamespace""",
+}
+
+
+@pytest.fixture
+def ledger(empty_database: str) -> Iterator[Ledger]:
+    made = Ledger(empty_database)
+    yield made
+    made.close()
+
+
+def described(connection: Connection) -> dict[str, list[str]]:
+    """All columns, keys, constraints and indexes of our tables, in full."""
+    if connection.dialect.name == "postgresql":
+        found = {name: list(map(repr, connection.execute(text(query)))) for name, query in DEFINITIONS.items()}
+    else:
+        found = {table.name: list(reflected(connection, table.name)) for table in METADATA.sorted_tables}
+    return {name: sorted(line for line in lines if "alembic_version" not in line) for name, lines in found.items()}
+
+
+def reflected(connection: Connection, table: str) -> Iterator[str]:
+    see = inspect(connection)
+    yield from (repr(column) for column in see.get_columns(table))
+    yield repr(see.get_pk_constraint(table))
+    found: Any = (see.get_check_constraints, see.get_unique_constraints, see.get_foreign_keys, see.get_indexes)
+    for each in found:
+        yield from (repr(sorted(constraint.items())) for constraint in each(table))
+
+
+def test_the_migrations_make_the_very_schema_that_the_code_names(ledger: Ledger, databases: Databases) -> None:
+    assert schema.upgrade(ledger) == (None, "0001")
+    with ledger.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+        migrated = described(connection)
+    with databases.empty() as url:
+        named = Ledger(url)
+        METADATA.create_all(named.engine)
+        with named.engine.connect() as connection:
+            assert migrated == described(connection)
+        named.close()
+    assert sum(map(len, migrated.values())) > 90
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER TABLE packs ADD COLUMN more TEXT",
+        "CREATE INDEX more ON packs (area)",
+        "DROP INDEX ix_settlements_discharged_on",
+    ],
+)
+def test_a_difference_of_two_schemas_is_seen(desk: Desk, change: str) -> None:
+    with desk.ledger.engine.connect() as connection:
+        before = described(connection)
+        connection.execute(text(change))
+        assert described(connection) != before
+        connection.rollback()
+
+
+def test_an_empty_database_is_refused_in_one_line_that_says_what_to_do(ledger: Ledger) -> None:
+    with pytest.raises(schema.SchemaDiffers) as refused:
+        schema.check(ledger)
+    assert str(refused.value) == "the database has no tables yet: run `onestop db upgrade`"
+    assert schema.current(ledger) is None
+
+
+def test_a_newer_database_is_refused_by_check_and_by_upgrade(ledger: Ledger) -> None:
+    schema.upgrade(ledger)
+    ledger.write(lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+    for asked in (schema.check, schema.upgrade):
+        with pytest.raises(schema.SchemaDiffers) as refused:
+            asked(ledger)
+        told = "the database is at 9999, newer than this release's 0001: install the newer release"
+        assert str(refused.value) == told
+    assert schema.current(ledger) == "9999"
+
+
+def test_an_older_database_is_refused_and_upgraded(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    schema.upgrade(ledger)
+    with monkeypatch.context() as patched:
+        patched.setattr(schema, "head", lambda: "0002")
+        with pytest.raises(schema.SchemaDiffers) as refused:
+            schema.check(ledger)
+    assert str(refused.value) == "the database is at 0001, older than this release's 0002: run `onestop db upgrade`"
+    schema.check(ledger)
+
+
+def test_upgrading_twice_is_harmless(ledger: Ledger) -> None:
+    assert schema.upgrade(ledger) == (None, "0001")
+    desk = Desk(str(ledger.engine.url))
+    desk.record(bill())
+    recorded = desk.dump()
+    assert schema.upgrade(ledger) == ("0001", "0001")
+    assert desk.dump() == recorded
+    desk.close()
+
+
+def test_a_failed_upgrade_leaves_nothing(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(connection: Connection) -> None:
+        schema_upgrade(connection)
+        connection.execute(settlements.select())
+        raise InterruptedError
+
+    schema_upgrade = schema._upgrade
+    monkeypatch.setattr(schema, "_upgrade", breaks)
+    with pytest.raises(InterruptedError):
+        schema.upgrade(ledger)
+    assert schema.current(ledger) is None
+    with ledger.engine.connect() as connection:
+        assert inspect(connection).get_table_names() == []
+
+
+UPGRADE = "import sys; from app.store import schema, ledger; schema.upgrade(ledger.Ledger(sys.argv[1]))"
+
+
+def test_two_that_upgrade_at_once_both_succeed(ledger: Ledger) -> None:
+    url = ledger.engine.url.render_as_string(hide_password=False)
+    command = [sys.executable, "-c", UPGRADE, url]
+    started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [process.communicate()[1] for process in started] == ["", ""]
+    schema.check(ledger)
