@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from app.commands.database import db_app
 from app.commands.packs import packs_app
+from app.commands.replay import replay
 from app.commands.serve import serve
 from app.commands.settle import settle
 
@@ -17,7 +19,9 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(settle)
+app.command()(replay)
 app.add_typer(packs_app, name="packs")
+app.add_typer(db_app, name="db")
 
 
 def main() -> None:

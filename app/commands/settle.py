@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from contextlib import closing, contextmanager
 from itertools import count
@@ -18,6 +17,7 @@ import typer
 from app.api.answers import collect_rarely
 from app.commands.blocks import Block, Readable, blocks_of
 from app.commands.parallel import BlockAnswer, WorkerLost, settle_blocks
+from app.commands.processes import cores, unwinding_when_stopped
 from app.commands.targets import Unusable, target, telling
 from app.policies.catalogue import load_folder, load_shipped
 from app.policies.errors import PacksRefused
@@ -64,10 +64,10 @@ def settle(
             _check(name)
         collect_rarely()
         with (
-            _unwinding_when_stopped(),
+            unwinding_when_stopped(),
             target(out) as write,
             _progress(files, quiet=seen) as show,
-            closing(settle_blocks(_blocks(files), catalogue, workers or _cores())) as every,
+            closing(settle_blocks(_blocks(files), catalogue, workers or cores())) as every,
         ):
             refused = _write_all(every, lambda answers: write(render(answers.data)), show)
     except PacksRefused as error:
@@ -133,25 +133,6 @@ def _opened(name: str) -> Iterator[Readable]:
 
 
 @contextmanager
-def _unwinding_when_stopped() -> Iterator[None]:
-    """Let a polite kill unwind as Ctrl-C does, so that no part of a file stays behind."""
-
-    def stop(number: int, _frame: object) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    every = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    # What is ignored already stays so: nohup.
-    numbers = [number for number in every if signal.getsignal(number) == signal.SIG_DFL]
-    for number in numbers:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
-
-
-@contextmanager
 def _progress(files: list[str], *, quiet: bool) -> Iterator[Callable[[BlockAnswer], None]]:
     """Show a progress bar where people look at standard error, and no answers run through it."""
     if quiet or sys.stderr is None or not sys.stderr.isatty():
@@ -185,10 +166,6 @@ def _size(files: list[str]) -> int | None:
     found = [Path(name).stat() for name in files if name != STANDARD_INPUT]
     known = len(found) == len(files) and all(S_ISREG(each.st_mode) for each in found)
     return sum(each.st_size for each in found) if known else None
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _tables(language: Language, *, on_terminal: bool) -> Callable[[bytes], bytes]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
-from itertools import groupby
+from functools import cache
+from itertools import compress, groupby, pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
-from sqlalchemy import cast, exc, func, literal, null, select, text, type_coerce, union_all
+import msgspec
+from sqlalchemy import bindparam, cast, exc, exists, func, literal, null, select, text, type_coerce, union_all
 from sqlalchemy.types import NullType
 
+from app.settlement.result import Payers
 from app.settlement.year import YearToDate
 from app.store.person_years import YearState
 from app.store.settlements import PersonYear, Record, Reversal, record_of, reversal_of
-from app.store.tables import BEFORE, corrections, packs, person_years, reversals, settlements
+from app.store.tables import BEFORE, PAID, corrections, packs, person_years, reversals, settlements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,7 +76,7 @@ WHOLE: Final = Slice("", "")
 def slices() -> list[Slice]:
     """Parts of the ledger that together are all of it, about equal in size: pseudonyms are as good as random."""
     bounds = ["", *[first + second for first in _DIGITS for second in "048c"][1:], ""]
-    return [Slice(begins, ends) for begins, ends in zip(bounds, bounds[1:], strict=False)]
+    return [Slice(begins, ends) for begins, ends in pairwise(bounds)]
 
 
 class Chained(NamedTuple):
@@ -96,7 +99,9 @@ ChainRow = Chained | YearState | Unreadable
 
 def chains(connection: Connection, part: Slice = WHOLE) -> Iterator[tuple[PersonYear, Iterator[ChainRow]]]:
     """Each person-year with its records in the order of their sequence, and somewhere between them its state's row."""
-    rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(_chain_query(part))
+    rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(
+        _chain_query((bool(part.begins), bool(part.ends))), part._asdict()
+    )
     keyed = groupby(rows, key=lambda row: tuple(row[_KEY]))
     for key, group in keyed:
         yield PersonYear(*key), (_chain_row(dict(zip(_NAMES, row, strict=True))) for row in group)
@@ -124,6 +129,14 @@ def pack_rows(connection: Connection, pack_hash: str | None = None) -> list[Pack
     return [PackRow(*map(str, row)) for row in connection.execute(query)]
 
 
+def files_of(row: PackRow) -> list[tuple[str, str]]:
+    """The names and texts of a kept pack's files. Raises `ValueError` where somebody wrote something else."""
+    return _FILES.decode(row.files)
+
+
+_FILES: Final = msgspec.json.Decoder(list[tuple[str, str]])
+
+
 class CorrectionRow(NamedTuple):
     """A correction as it is stored."""
 
@@ -141,12 +154,57 @@ def correction_rows(connection: Connection) -> Iterator[CorrectionRow]:
         yield CorrectionRow(*row)
 
 
+class Corrected(NamedTuple):
+    """What a correction's answer repeats of a settlement, as stored."""
+
+    bill_id: str
+    payers: Payers
+    replaces: str | None
+    fingerprint: str
+
+
+def corrected_settlement(connection: Connection, settlement_id: str) -> Corrected | None:
+    """Find a settlement that a correction names."""
+    names = ("bill_id", *PAID, "replaces", "fingerprint")
+    query = select(*[_raw(settlements.c[name]) for name in names]).where(settlements.c.settlement_id == settlement_id)
+    row = connection.execute(query).one_or_none()
+    return Corrected(row[0], Payers._make(row[1:-2]), row[-2], row[-1]) if row else None
+
+
+def reversed_why(connection: Connection, settlement_id: str) -> tuple[str, str] | None:
+    """When and for which reason a settlement was reversed, as stored."""
+    query = select(_raw(reversals.c.reversed_at), _raw(reversals.c.reason))
+    row = connection.execute(query.where(reversals.c.settlement_id == settlement_id)).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+def count_replacing(connection: Connection) -> int:
+    """How many settlements stand in the place of another one."""
+    count: int = connection.execute(select(func.count(settlements.c.replaces))).scalar_one()
+    return count
+
+
+_IN_FORCE: Final = ~exists().where(reversals.c.settlement_id == settlements.c.settlement_id)
+
+
+def count_bills_in_force(connection: Connection) -> int:
+    """How many settlements are not reversed."""
+    query = select(func.count()).select_from(settlements).where(_IN_FORCE)
+    return int(connection.execute(query).scalar_one())
+
+
 def bills_in_force(connection: Connection) -> Iterator[Record]:
-    """The unreversed settlements in the order in which they were recorded."""
-    reversed_ = select(reversals.c.settlement_id).where(reversals.c.settlement_id == settlements.c.settlement_id)
-    query = select(settlements).where(~reversed_.exists()).order_by(settlements.c.ordinal)
-    for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query).mappings():
-        yield record_of(row)
+    """The unreversed settlements in the order in which they were recorded. Raises `LedgerUnreadable`."""
+    query = (
+        select(*[_raw(settlements.c[name]) for name in _SETTLEMENT]).where(_IN_FORCE).order_by(settlements.c.ordinal)
+    )
+    for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query):
+        read = _chain_row(dict(zip(_SETTLEMENT, row, strict=True)) | {"kind": "settlement"})
+        if isinstance(read, Unreadable):
+            raise LedgerUnreadable(f"settlement {read.record_id}: {read.column} holds what is never written there")
+        assert isinstance(read, Chained), "a settlement's row"
+        assert isinstance(read.record, Record), "a settlement's row"
+        yield read.record
 
 
 _RECORDS: Final = (settlements, reversals)
@@ -158,8 +216,12 @@ _NAMES: Final = ("kind", *_SETTLEMENT, *_OF_REVERSALS)
 _KEY: Final = slice(_NAMES.index("person"), _NAMES.index("scheme") + 1)
 
 
-def _chain_query(part: Slice) -> Any:  # noqa: ANN401 # a compound select of SQLAlchemy's
-    """One statement, so that records and state are of one moment; each table is read along its own unique key."""
+@cache
+def _chain_query(part: tuple[bool, bool]) -> Any:  # noqa: ANN401 # a compound select of SQLAlchemy's
+    """One statement, so that records and state are of one moment; each table is read along its own unique key.
+
+    `part` says which of a slice's bounds there are. Put together once: that takes longer than running it.
+    """
     every = union_all(
         _select_within(part, settlements, "settlement", {}),
         _select_within(part, reversals, "reversal", {"settled_at": "reversed_at"}),
@@ -168,18 +230,14 @@ def _chain_query(part: Slice) -> Any:  # noqa: ANN401 # a compound select of SQL
     return every.order_by("person", "insurance_year", "scheme", "sequence")
 
 
-def _select_within(part: Slice, table: Any, kind: str, other_names: dict[str, str]) -> Select[Any]:  # noqa: ANN401
+def _select_within(part: tuple[bool, bool], table: Any, kind: str, other_names: dict[str, str]) -> Select[Any]:  # noqa: ANN401
     columns: list[ColumnElement[Any]] = [literal(kind).label("kind")]
     for name in _NAMES[1:]:
         own = other_names.get(name, name)
         column = _raw(table.c[own]) if own in table.c else cast(null(), _column(name).type)
         columns.append(column.label(name))
-    query = select(*columns)
-    if part.begins:
-        query = query.where(table.c.person >= part.begins)
-    if part.ends:
-        query = query.where(table.c.person < part.ends)
-    return query
+    bounds = (table.c.person >= bindparam("begins"), table.c.person < bindparam("ends"))
+    return select(*columns).where(*compress(bounds, part))
 
 
 def _raw(column: Column[Any]) -> ColumnElement[Any]:
@@ -209,7 +267,7 @@ def _chain_row(row: dict[str, Any]) -> ChainRow:
         row["discharged_on"] = _day(row["discharged_on"])
     for name, expected in _TYPES[kind].items():
         if type(row[name]) is not expected and not (name == "replaces" and row[name] is None):
-            return Unreadable(kind, str(row["reversal_id"] or row["settlement_id"] or ""), name)
+            return Unreadable(kind, str(row.get("reversal_id") or row["settlement_id"] or ""), name)
     if kind == "settlement":
         return Chained(record_of(row), row["record_hash"])
     if kind == "reversal":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from sqlalchemy import text
 
@@ -42,7 +44,8 @@ def test_a_records_hash_is_of_all_that_it_says_and_of_its_place(busy: Desk) -> N
         for record, hashed in chain:
             links = [record.link._replace(sequence=99), record.link._replace(previous_hash="f" * 64)]
             others: list[Record | Reversal] = [record._replace(link=link) for link in links]
-            others += [record._replace(**{name: b"another"}) for name in record._fields]
+            another: list[dict[str, Any]] = [{name: b"another"} for name in record._fields]
+            others += [record._replace(**change) for change in another]
             assert record_hash(record) == hashed
             assert len({hashed, *map(record_hash, others)}) == 1 + len(others)
 
