@@ -7,15 +7,13 @@ from functools import cache
 from itertools import compress, groupby, pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
-import msgspec
 from sqlalchemy import bindparam, cast, exc, exists, func, literal, null, select, text, type_coerce, union_all
 from sqlalchemy.types import NullType
 
-from app.settlement.result import Payers
 from app.settlement.year import YearToDate
 from app.store.person_years import YearState
 from app.store.settlements import PersonYear, Record, Reversal, record_of, reversal_of
-from app.store.tables import BEFORE, PAID, corrections, packs, person_years, reversals, settlements
+from app.store.tables import BEFORE, person_years, reversals, settlements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-_ROWS_AT_ONCE: Final = 200
+ROWS_AT_ONCE: Final = 200
 # A pseudonym begins with two of these; 64 parts keep all cores busy until nearly the end.
 _DIGITS: Final = "0123456789abcdef"
 
@@ -99,7 +97,7 @@ ChainRow = Chained | YearState | Unreadable
 
 def chains(connection: Connection, part: Slice = WHOLE) -> Iterator[tuple[PersonYear, Iterator[ChainRow]]]:
     """Each person-year with its records in the order of their sequence, and somewhere between them its state's row."""
-    rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(
+    rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
         _chain_query((bool(part.begins), bool(part.ends))), part._asdict()
     )
     keyed = groupby(rows, key=lambda row: tuple(row[_KEY]))
@@ -110,78 +108,6 @@ def chains(connection: Connection, part: Slice = WHOLE) -> Iterator[tuple[Person
 def count_records(connection: Connection) -> int:
     """How many settlements and reversals there are."""
     return sum(connection.execute(select(func.count()).select_from(each)).scalar_one() for each in _RECORDS)
-
-
-class PackRow(NamedTuple):
-    """A kept pack as it is stored."""
-
-    hash: str
-    pack_id: str
-    area: str
-    files: str
-
-
-def pack_rows(connection: Connection, pack_hash: str | None = None) -> list[PackRow]:
-    """All kept packs, or the one under a hash, as stored."""
-    query = select(*[_raw(packs.c[name]) for name in PackRow._fields])
-    if pack_hash is not None:
-        query = query.where(packs.c.hash == pack_hash)
-    return [PackRow(*map(str, row)) for row in connection.execute(query)]
-
-
-def files_of(row: PackRow) -> list[tuple[str, str]]:
-    """The names and texts of a kept pack's files. Raises `ValueError` where somebody wrote something else."""
-    return _FILES.decode(row.files)
-
-
-_FILES: Final = msgspec.json.Decoder(list[tuple[str, str]])
-
-
-class CorrectionRow(NamedTuple):
-    """A correction as it is stored."""
-
-    settlement_id: str
-    corrected_at: str
-    reason: str
-    fingerprint: str
-    answer: bytes
-
-
-def correction_rows(connection: Connection) -> Iterator[CorrectionRow]:
-    """All corrections, as stored."""
-    query = select(*[_raw(corrections.c[name]) for name in CorrectionRow._fields]).order_by(corrections.c.ordinal)
-    for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query):
-        yield CorrectionRow(*row)
-
-
-class Corrected(NamedTuple):
-    """What a correction's answer repeats of a settlement, as stored."""
-
-    bill_id: str
-    payers: Payers
-    replaces: str | None
-    fingerprint: str
-
-
-def corrected_settlement(connection: Connection, settlement_id: str) -> Corrected | None:
-    """Find a settlement that a correction names."""
-    names = ("bill_id", *PAID, "replaces", "fingerprint")
-    query = select(*[_raw(settlements.c[name]) for name in names]).where(settlements.c.settlement_id == settlement_id)
-    row = connection.execute(query).one_or_none()
-    return Corrected(row[0], Payers._make(row[1:-2]), row[-2], row[-1]) if row else None
-
-
-def reversed_why(connection: Connection, settlement_id: str) -> tuple[str, str] | None:
-    """When and for which reason a settlement was reversed, as stored."""
-    query = select(_raw(reversals.c.reversed_at), _raw(reversals.c.reason))
-    row = connection.execute(query.where(reversals.c.settlement_id == settlement_id)).one_or_none()
-    return (row[0], row[1]) if row else None
-
-
-def count_replacing(connection: Connection) -> int:
-    """How many settlements stand in the place of another one."""
-    count: int = connection.execute(select(func.count(settlements.c.replaces))).scalar_one()
-    return count
 
 
 _IN_FORCE: Final = ~exists().where(reversals.c.settlement_id == settlements.c.settlement_id)
@@ -195,10 +121,8 @@ def count_bills_in_force(connection: Connection) -> int:
 
 def bills_in_force(connection: Connection) -> Iterator[Record]:
     """The unreversed settlements in the order in which they were recorded. Raises `LedgerUnreadable`."""
-    query = (
-        select(*[_raw(settlements.c[name]) for name in _SETTLEMENT]).where(_IN_FORCE).order_by(settlements.c.ordinal)
-    )
-    for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query):
+    query = select(*[raw(settlements.c[name]) for name in _SETTLEMENT]).where(_IN_FORCE).order_by(settlements.c.ordinal)
+    for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query):
         read = _chain_row(dict(zip(_SETTLEMENT, row, strict=True)) | {"kind": "settlement"})
         if isinstance(read, Unreadable):
             raise LedgerUnreadable(f"settlement {read.record_id}: {read.column} holds what is never written there")
@@ -234,13 +158,13 @@ def _select_within(part: tuple[bool, bool], table: Any, kind: str, other_names: 
     columns: list[ColumnElement[Any]] = [literal(kind).label("kind")]
     for name in _NAMES[1:]:
         own = other_names.get(name, name)
-        column = _raw(table.c[own]) if own in table.c else cast(null(), _column(name).type)
+        column = raw(table.c[own]) if own in table.c else cast(null(), _column(name).type)
         columns.append(column.label(name))
     bounds = (table.c.person >= bindparam("begins"), table.c.person < bindparam("ends"))
     return select(*columns).where(*compress(bounds, part))
 
 
-def _raw(column: Column[Any]) -> ColumnElement[Any]:
+def raw(column: Column[Any]) -> ColumnElement[Any]:
     """A column as the driver gives it: what is no date is no mistake here, it is a finding."""
     return type_coerce(column, NullType())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.store.replay import (
+from app.store.replay_beside import (
     Corrected,
     CorrectionRow,
     corrected_settlement,

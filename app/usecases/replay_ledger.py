@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.store.checks import keys_without_settlement, settlements_without_key
-from app.store.replay import Slice, chains, pack_rows, read_through
+from app.store.replay import Slice, chains, read_through
+from app.store.replay_beside import pack_rows
 from app.store.settlements import record_hash
 from app.usecases.faults import Fault, Faults, shortened
 from app.usecases.replay_chain import Chain

@@ -10,7 +10,7 @@ from app.policies.errors import PacksRefused
 from app.policies.loader import PackFile
 from app.settlement.settle import Refused
 from app.store.person_years import YearState
-from app.store.replay import PackRow, files_of, pack_rows
+from app.store.replay_beside import PackRow, files_of, pack_rows
 from app.store.settlements import Record, record_hash
 from app.usecases.recording import BillToSettle, Settled, settle_at_end
 

@@ -23,7 +23,7 @@ from tests.store.chain import faults
 from tests.store.desk import CATALOGUE, SCHEME, Desk, Json, answer, bill, to_settle
 
 DEEP = settings.get_current_profile_name() == "deep"
-EXAMPLES, STEPS = (1_000, 50) if DEEP else (20, 30)
+EXAMPLES, STEPS = (250, 50) if DEEP else (20, 30)
 
 NUMBERS = strategies.integers(1, 6)
 PERSONS = strategies.sampled_from(["1", "2"])
