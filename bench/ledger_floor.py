@@ -4,7 +4,6 @@ The same transaction in bare psycopg from as many threads: lock the person's row
 row, commit. It reads, calculates and checks nothing, and has no index but the keys'.
 """
 
-import json
 import random
 import sys
 import threading
@@ -13,7 +12,7 @@ from time import perf_counter
 
 import psycopg
 
-from bench.load import percentile
+from bench.load import print_round
 
 PERSONS = 5_000
 SCHEMA = """
@@ -65,14 +64,7 @@ def main(url: str, threads: int, seconds: float, folder: Path) -> None:
         thread.start()
     for thread in crew:
         thread.join()
-    ordered = sorted(latency for found in latencies for latency in found)
-    result = {
-        "requests": len(ordered),
-        "seconds": perf_counter() - begin,
-        "p50": percentile(ordered, 0.50),
-        "p99": percentile(ordered, 0.99),
-    }
-    print(json.dumps(result))
+    print_round([latency for found in latencies for latency in found], perf_counter() - begin)
 
 
 if __name__ == "__main__":

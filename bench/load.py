@@ -123,6 +123,18 @@ def percentile(ordered: list[float], share: float) -> float:
     return ordered[ceil(share * len(ordered)) - 1]
 
 
+def print_round(latencies: list[float], seconds: float) -> None:
+    """One line of JSON, as `bench.previews.Load` reads it."""
+    ordered = sorted(latencies)
+    result = {
+        "requests": len(ordered),
+        "seconds": seconds,
+        "p50": percentile(ordered, 0.50),
+        "p99": percentile(ordered, 0.99),
+    }
+    print(json.dumps(result))
+
+
 def main() -> None:
     """Warm up, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -138,14 +150,8 @@ def main() -> None:
     messages = iter(bodies) if options.once else cycle(bodies)
     run(options.port, messages, options.connections, options.seconds / 5, options.requests)
     begin = perf_counter()
-    latencies = sorted(run(options.port, messages, options.connections, options.seconds, options.requests))
-    result = {
-        "requests": len(latencies),
-        "seconds": perf_counter() - begin,
-        "p50": percentile(latencies, 0.50),
-        "p99": percentile(latencies, 0.99),
-    }
-    print(json.dumps(result))
+    latencies = run(options.port, messages, options.connections, options.seconds, options.requests)
+    print_round(latencies, perf_counter() - begin)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from fastapi import Response
 from app.api import problems, strict_json
 from app.api.answers import read
 from app.api.forms import BooleanForm, TextForm
-from app.api.objects import MAX_FINDINGS, Member, ObjectForm
+from app.api.objects import Member, ObjectForm, first_findings
 from app.api.request_form import REQUEST, Request, request_of
 from app.api.stored_request import values_of, write_stored
 from app.settlement.refusals import FIELD_INVALID, MAX_LINES, TOO_MANY_LINES, Finding
@@ -148,11 +148,7 @@ def _read_object(form: ObjectForm, body: bytes) -> dict[str, Any] | problems.Doc
         return problems.not_json(str(error))
     if _too_many_lines(value):
         return problems.refused([TOO_MANY_LINES.at("request", "lines")])
-    findings = []
-    for finding in form.findings(value, ""):
-        findings.append(finding)
-        if len(findings) == MAX_FINDINGS:
-            break
+    findings = first_findings(form, value)
     return problems.refused(findings) if findings else form.read(value)
 
 

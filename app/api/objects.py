@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from app.api.forms import Form, Schema, WrongForm
@@ -93,6 +94,11 @@ class ListForm(NamedTuple):
         """Read an array without findings."""
         assert type(value) is list, "only arrays without findings are read"
         return [self.item.read(item) for item in value]
+
+
+def first_findings(form: ObjectForm, value: object) -> list[Finding]:
+    """What is wrong in a whole body, no more of it than is shown."""
+    return list(islice(form.findings(value, ""), MAX_FINDINGS))
 
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from app.api.stored_request import read_stored
+from app.api.recorded import read_recorded
 from app.api.wire import Envelope, YearSource, money_members, write_settlement
 from app.settlement.result import Payers
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from app.store.settlements import Record
     from app.usecases.recording import Change, ReversalStamp, Stamp
 
-__all__ = ["read_stored", "summary", "with_status", "write_correction", "write_reversal", "write_settled"]
+__all__ = ["read_recorded", "summary", "with_status", "write_correction", "write_reversal", "write_settled"]
 
 _SETTLED = b'"status":"settled"'
 _REVERSED = b'"status":"reversed"'

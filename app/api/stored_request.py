@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from app.api.memo import Memo
-from app.api.request_form import Request
-from app.api.wire import money_members, read_request
+from app.api.wire import boolean, money_members, string
 from app.settlement.money import (
     PRICE_PLACES,
     QUANTITY_PLACES,
@@ -21,8 +20,8 @@ from app.settlement.money import (
 )
 
 if TYPE_CHECKING:
-    from app.settlement.bill import Bill, LineValues
-    from app.settlement.year import YearToDate
+    from app.api.request_form import Request
+    from app.settlement.bill import LineValues
 
 
 def values_of(request: Request) -> bytes:
@@ -39,9 +38,9 @@ def write_stored(request: Request, pseudonym: str) -> bytes:
     facility, patient, encounter = bill.facility, bill.patient, bill.encounter
     year = "" if request.year_to_date is None else f',"year_to_date":{money_members(request.year_to_date)}'
     return (
-        f'{{"bill_id":{_string(bill.bill_id)},'
-        f'"facility":{{"code":{_string(facility.code)},"tier":"{facility.tier}",'
-        f'"pooling_area":"{facility.pooling_area}"{_county(facility.county)},"designated":{_boolean(facility.designated)}}},'
+        f'{{"bill_id":{string(bill.bill_id)},'
+        f'"facility":{{"code":{string(facility.code)},"tier":"{facility.tier}",'
+        f'"pooling_area":"{facility.pooling_area}"{_county(facility.county)},"designated":{boolean(facility.designated)}}},'
         f'"patient":{{"person_id":"{pseudonym}","status":"{patient.status}",'
         f'"pooling_area":"{patient.pooling_area}"{_county(patient.county)}}},'
         f'"encounter":{{"type":"{encounter.type}","admitted_on":"{encounter.admitted_on}",'
@@ -50,13 +49,6 @@ def write_stored(request: Request, pseudonym: str) -> bytes:
         f'"lines":[{",".join([_line(line) for line in bill.lines])}]{year},'
         f'"emergency_aid_approved":"{money_text(bill.emergency_aid_approved)}","prepaid":"{money_text(bill.prepaid)}"}}'
     ).encode()
-
-
-def read_stored(stored: bytes) -> tuple[Bill, YearToDate | None]:
-    """Read a stored request back."""
-    request = read_request(stored)
-    assert isinstance(request, Request), "what is stored was read before it was written"
-    return request.bill, request.year_to_date
 
 
 _QUANTITY: Final[Memo[Quantity, str]] = Memo(lambda value: decimal_text(value, QUANTITY_PLACES))
@@ -70,7 +62,7 @@ def _line(values: LineValues) -> str:
     ratio = "" if own_ratio is None else f',"self_pay_ratio":"{_RATIO[own_ratio]}"'
     medicine = ',"essential_medicine":true' if essential else ""
     return (
-        f'{{"line_no":{line_no},"code":{_string(code)},"category":"{category}","catalogue_class":"{catalogue_class}",'
+        f'{{"line_no":{line_no},"code":{string(code)},"category":"{category}","catalogue_class":"{catalogue_class}",'
         f'"quantity":"{_QUANTITY[quantity]}","unit_price":"{_PRICE[unit_price]}","amount":"{money_text(amount)}"'
         f"{ceiling}{ratio}{medicine}}}"
     )
@@ -78,11 +70,3 @@ def _line(values: LineValues) -> str:
 
 def _county(county: str | None) -> str:
     return "" if county is None else f',"county":"{county}"'
-
-
-def _boolean(value: bool) -> str:  # noqa: FBT001 # it is the one thing this writes
-    return "true" if value else "false"
-
-
-def _string(text: str) -> str:
-    return _encode(text).decode()

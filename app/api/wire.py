@@ -9,7 +9,7 @@ import msgspec
 from app.api import strict_json
 from app.api.fast_reader import read_valid
 from app.api.memo import Memo
-from app.api.objects import MAX_FINDINGS
+from app.api.objects import first_findings
 from app.api.request_form import REQUEST, Request, request_of
 from app.settlement import refusals
 from app.settlement.explain import explain
@@ -42,11 +42,7 @@ def read_exactly(body: bytes) -> Request | Malformed:
         lines = value.get("lines")
         if type(lines) is list and len(lines) > refusals.MAX_LINES:
             return Malformed([refusals.TOO_MANY_LINES.at("lines")])
-    findings = []
-    for finding in REQUEST.findings(value, ""):
-        findings.append(finding)
-        if len(findings) == MAX_FINDINGS:
-            break
+    findings = first_findings(REQUEST, value)
     return Malformed(findings) if findings else request_of(REQUEST.read(value))
 
 
@@ -67,17 +63,17 @@ def write_settlement(settlement: Settlement, envelope: Envelope) -> bytes:
     """Write the answer of api.md in its order: the same settlement gives the same bytes, on every machine."""
     pack, costs, payers = settlement.pack, settlement.costs, settlement.payers
     drugs = settlement.catalogue_drug_ratio
-    replaces = "" if envelope.replaces is None else f'"replaces":{_string(envelope.replaces)},'
+    replaces = "" if envelope.replaces is None else f'"replaces":{string(envelope.replaces)},'
     drug_ratio = "null"
     if drugs is not None:
         drug_ratio = (
-            f'{{"ratio":"{_RATE[drugs.ratio]}","threshold":"{_RATE[drugs.threshold]}","met":{_boolean(drugs.met)}}}'
+            f'{{"ratio":"{_RATE[drugs.ratio]}","threshold":"{_RATE[drugs.threshold]}","met":{boolean(drugs.met)}}}'
         )
     head = (
-        f'{{"settlement_id":{_string(envelope.settlement_id)},"status":"{envelope.status}",'
-        f'"bill_id":{_string(settlement.bill_id)},"facility_code":{_string(settlement.facility_code)},'
-        f'"settled_at":{_string(envelope.settled_at)},{replaces}'
-        f'"policy":{{"id":{_string(pack.id)},"area":"{pack.area}","hash":"{pack.hash}"}},'
+        f'{{"settlement_id":{string(envelope.settlement_id)},"status":"{envelope.status}",'
+        f'"bill_id":{string(settlement.bill_id)},"facility_code":{string(settlement.facility_code)},'
+        f'"settled_at":{string(envelope.settled_at)},{replaces}'
+        f'"policy":{{"id":{string(pack.id)},"area":"{pack.area}","hash":"{pack.hash}"}},'
         f'"insurance_year":{settlement.insurance_year},'
         f'"year_to_date_source":"{envelope.year_to_date_source}",'
         f'"costs":{money_members(costs)},'
@@ -85,7 +81,7 @@ def write_settlement(settlement: Settlement, envelope: Envelope) -> bytes:
         f'"waived":"{_MONEY[settlement.deductible_waived]}"}},'
         f'"payers":{money_members(payers)},'
         f'"actual_reimbursement_ratio":"{_RATE[settlement.actual_reimbursement_ratio]}",'
-        f'"deposit_required":{_boolean(settlement.deposit_required)},'
+        f'"deposit_required":{boolean(settlement.deposit_required)},'
         f'"amount_due":"{_MONEY[settlement.amount_due]}","refund_due":"{_MONEY[settlement.refund_due]}",'
         f'"catalogue_drug_ratio":{drug_ratio},'
         f'"year_to_date":{money_members(settlement.year_to_date)},'
@@ -99,11 +95,13 @@ def write_settlement(settlement: Settlement, envelope: Envelope) -> bytes:
 _TAIL: Final = f'],"explanation_version":{EXPLANATION_VERSION}}}'.encode()
 
 
-def _boolean(value: bool) -> str:  # noqa: FBT001 # it is the one thing this writes
+def boolean(value: bool) -> str:  # noqa: FBT001 # it is the one thing this writes
+    """Write a JSON boolean."""
     return "true" if value else "false"
 
 
-def _string(text: str | None) -> str:
+def string(text: str | None) -> str:
+    """Write a JSON string, or null."""
     return msgspec.json.encode(text).decode()
 
 
@@ -125,7 +123,7 @@ def _stage(result: StageResult) -> str:
     text = explain(result)
     # Our own sentences hold no character that JSON escapes; the packs' words may.
     return (
-        f'{{"stage":"{result.stage}","applied":{_boolean(result.applied)},"reason":"{result.reason}",'
+        f'{{"stage":"{result.stage}","applied":{boolean(result.applied)},"reason":"{result.reason}",'
         f'"inputs":{{{",".join(inputs)}}},"rate":{rate},"amount":"{_MONEY[result.amount]}",'
         f'"source":{_SOURCE[result.source]},"text":{{"zh-CN":"{text.zh}","en":"{text.en}"}}}}'
     )

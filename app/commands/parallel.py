@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from app.api import problems
 from app.api.answers import Settled, answer, collect_rarely
 from app.commands.blocks import Block
+from app.commands.processes import lost, not_started
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -41,10 +42,6 @@ class BlockAnswer(NamedTuple):
     refused: int
     consumed: int
     mistakes: tuple[str, ...] = ()
-
-
-class WorkerLost(Exception):
-    """A worker process ended before its work was done. Says in one line what is known of it."""
 
 
 def settle_blocks(blocks: Iterable[Block], catalogue: Catalogue, workers: int) -> Generator[BlockAnswer]:
@@ -139,23 +136,17 @@ class _Worker:
         try:
             self.pipe.send(_Told(len(block.data), block.one_document, block.consumed))
         except OSError:
-            raise self._lost() from None
+            raise lost(self.process) from None
         self.owes.append(number)
 
     def give(self) -> tuple[int, BlockAnswer]:
         try:
             size, *counts = self.pipe.recv()
         except (EOFError, OSError):
-            raise self._lost() from None
+            raise lost(self.process) from None
         answered = BlockAnswer(self.taken.get(_ANSWERS, size), *counts)
         self.taken.turn += 1
         return self.owes.pop(0), answered
-
-    def _lost(self) -> WorkerLost:
-        self.process.join(1)
-        status = self.process.exitcode or 0
-        how = f"by signal {-status}" if status < 0 else f"with status {status}"
-        return WorkerLost(f"a worker process was ended {how}; if memory ran out, --workers 1 needs the least")
 
 
 def _settle_with_workers(blocks: Iterator[Block], catalogue: Catalogue, most: int) -> Generator[BlockAnswer]:
@@ -221,7 +212,7 @@ def _start_worker(catalogue: Catalogue) -> _Worker:
         with _interrupts_held():
             process.start()
     except OSError as error:
-        raise WorkerLost(f"no worker process can be started ({error.strerror}); --workers 1 needs none") from error
+        raise not_started(error) from error
     theirs.close()
     memory = _anonymous_file()
     # Where it is gone already, the first block will tell.

@@ -9,11 +9,29 @@ from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from multiprocessing.process import BaseProcess
 
 
 def cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class WorkerLost(Exception):
+    """A worker process ended before its work was done. Says in one line what is known of it."""
+
+
+def lost(process: BaseProcess) -> WorkerLost:
+    """What to say of a worker that has ended."""
+    process.join(1)
+    status = process.exitcode or 0
+    how = f"by signal {-status}" if status < 0 else f"with status {status}"
+    return WorkerLost(f"a worker process was ended {how}; if memory ran out, --workers 1 needs the least")
+
+
+def not_started(error: OSError) -> WorkerLost:
+    """What to say where no worker can be started."""
+    return WorkerLost(f"no worker process can be started ({error.strerror}); --workers 1 needs none")
 
 
 @contextmanager

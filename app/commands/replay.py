@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 import typer
 
 from app.commands.ledgers import FOUND_EXIT, fail, opened_ledger
-from app.commands.processes import cores, unwinding_when_stopped
+from app.commands.processes import WorkerLost, cores, unwinding_when_stopped
 from app.commands.progress import progress_bar
-from app.commands.workers import WorkerLost, work_through
+from app.commands.workers import work_through
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,8 +16,8 @@ import typer
 
 from app.api.answers import collect_rarely
 from app.commands.blocks import Block, Readable, blocks_of
-from app.commands.parallel import BlockAnswer, WorkerLost, settle_blocks
-from app.commands.processes import cores, unwinding_when_stopped
+from app.commands.parallel import BlockAnswer, settle_blocks
+from app.commands.processes import WorkerLost, cores, unwinding_when_stopped
 from app.commands.targets import Unusable, target, telling
 from app.policies.catalogue import load_folder, load_shipped
 from app.policies.errors import PacksRefused

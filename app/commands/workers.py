@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
+from app.commands.processes import lost, not_started
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
     from multiprocessing.connection import Connection
@@ -16,10 +18,6 @@ if TYPE_CHECKING:
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
-
-
-class WorkerLost(Exception):
-    """A worker process ended before its work was done. Says in one line what is known of it."""
 
 
 class _Failed(NamedTuple):
@@ -37,19 +35,13 @@ class _Worker(Generic[Piece]):
         try:
             self.pipe.send(piece)
         except OSError:
-            raise self._lost() from None
+            raise lost(self.process) from None
 
     def give(self) -> object:
         try:
             return self.pipe.recv()
         except (EOFError, OSError):
-            raise self._lost() from None
-
-    def _lost(self) -> WorkerLost:
-        self.process.join(1)
-        status = self.process.exitcode or 0
-        how = f"by signal {-status}" if status < 0 else f"with status {status}"
-        return WorkerLost(f"a worker process was ended {how}; if memory ran out, --workers 1 needs the least")
+            raise lost(self.process) from None
 
 
 def work_through(
@@ -99,7 +91,7 @@ def _start(make: Callable[[], Callable[[Piece], Result]]) -> _Worker[Piece]:
     try:
         process.start()
     except OSError as error:
-        raise WorkerLost(f"no worker process can be started ({error.strerror}); --workers 1 needs none") from error
+        raise not_started(error) from error
     theirs.close()
     return _Worker(process, ours)
 

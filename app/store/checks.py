@@ -9,7 +9,8 @@ from sqlalchemy.orm import aliased
 
 from app.settlement.year import YearToDate
 from app.store.person_years import YearState
-from app.store.settlements import PersonYear
+from app.store.replay import ROWS_AT_ONCE
+from app.store.settlements import IS_REVERSED, PersonYear
 from app.store.tables import BEFORE, open_bills, person_years, reversals, settlements
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-_ROWS_AT_ONCE: Final = 200
 _KEY: Final = PersonYear._fields
 
 
@@ -29,18 +29,15 @@ class OpenBill(NamedTuple):
     settlement_id: str
 
 
-_REVERSED: Final = exists().where(reversals.c.settlement_id == settlements.c.settlement_id)
-
-
 def keys_without_settlement(connection: Connection) -> Iterator[OpenBill]:
     """Rows of open bills that name no settlement in force under their key."""
     meant = select(settlements.c.ordinal).where(
         settlements.c.settlement_id == open_bills.c.settlement_id,
         settlements.c.facility_code == open_bills.c.facility_code,
         settlements.c.bill_id == open_bills.c.bill_id,
-        ~_REVERSED,
+        ~IS_REVERSED,
     )
-    for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(
+    for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
         select(*[open_bills.c[name] for name in OpenBill._fields]).where(~meant.exists())
     ):
         yield OpenBill(*map(str, row))
@@ -53,8 +50,8 @@ def settlements_without_key(connection: Connection) -> Iterator[tuple[str, Perso
         open_bills.c.facility_code == settlements.c.facility_code,
         open_bills.c.bill_id == settlements.c.bill_id,
     )
-    for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(
-        select(settlements.c.settlement_id, *[settlements.c[name] for name in _KEY]).where(~_REVERSED, ~taken)
+    for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
+        select(settlements.c.settlement_id, *[settlements.c[name] for name in _KEY]).where(~IS_REVERSED, ~taken)
     ):
         yield str(row[0]), PersonYear(*row[1:])
 
@@ -70,7 +67,7 @@ def broken_sequences(connection: Connection) -> Iterator[tuple[PersonYear, int, 
         .group_by(*[records.c[name] for name in _KEY])
         .having(or_(lowest != 1, highest != count, func.count(records.c.sequence.distinct()) != count))
     )
-    for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query):
+    for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query):
         yield PersonYear(*row[:3]), row[3], row[4], row[5]
 
 
@@ -103,7 +100,7 @@ def year_ends(connection: Connection) -> Iterator[YearEnd]:
         .outerjoin(was, was.c.settlement_id == reversals.c.settlement_id)
     )
     sums = len(_KEY) + len(BEFORE)
-    for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query):
+    for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query):
         sequence, stored_hash, record_hash, answer, *before = row[sums:]
         yield YearEnd(
             PersonYear(*row[:3]),
@@ -118,7 +115,7 @@ def years_without_row(connection: Connection) -> Iterator[PersonYear]:
     """Person-years that have records, and no row that says where they stand."""
     known = exists().where(*[person_years.c[name] == settlements.c[name] for name in _KEY])
     query = select(*[settlements.c[name] for name in _KEY]).where(~known).distinct()
-    for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query):
+    for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query):
         yield PersonYear(*row)
 
 

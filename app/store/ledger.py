@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from sqlalchemy import create_engine, event, exc, make_url, text
+from sqlalchemy import create_engine, event, exc, make_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +113,7 @@ class Ledger:
                 if meaning is None:
                     raise
                 raise meaning from error
-            except BaseException:
+            except BaseException:  # whatever ends the work, Ctrl-C too: nothing of it stays
                 _give_up(connection)
                 raise
             if is_kept(result):
@@ -231,12 +231,3 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
-
-
-def is_reachable(ledger: Ledger) -> bool:
-    """Whether the database answers."""
-    try:
-        ledger.read(lambda connection: connection.execute(text("SELECT 1")))
-    except (LedgerUnreachable, LedgerBusy):
-        return False
-    return True

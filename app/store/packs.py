@@ -3,39 +3,50 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+import msgspec
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from app.store.tables import packs
+from app.store.tables import insert_if_absent, packs, raw
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
-class StoredPack(NamedTuple):
-    """A pack as its files were: (name, text) of the region's, then of the overlay's where there is one."""
+class PackRow(NamedTuple):
+    """A kept pack as it is stored; `files` are those of the region and, where there is one, of the overlay."""
 
     hash: str
     pack_id: str
     area: str
-    files: list[tuple[str, str]]
+    files: str
 
 
-def keep_pack(connection: Connection, pack: StoredPack) -> None:
+_KEEP: Final = insert_if_absent(packs)
+
+
+def keep_pack(connection: Connection, pack: PackRow) -> None:
     """Keep a pack, if it is not kept already."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    values = pack._asdict() | {"files": json.dumps(pack.files, ensure_ascii=False)}
-    connection.execute(dialect.insert(packs).on_conflict_do_nothing(), values)
+    connection.execute(_KEEP[connection.dialect.name], pack._asdict())
 
 
-def stored_packs(connection: Connection) -> list[StoredPack]:
-    """All packs that records were made with."""
-    rows = connection.execute(select(packs.c.hash, packs.c.pack_id, packs.c.area, packs.c.files))
-    return [StoredPack(row[0], row[1], row[2], [(name, text) for name, text in json.loads(row[3])]) for row in rows]
+def pack_rows(connection: Connection, pack_hash: str | None = None) -> list[PackRow]:
+    """All kept packs, or the one under a hash, as stored."""
+    query = select(*[raw(packs.c[name]) for name in PackRow._fields])
+    if pack_hash is not None:
+        query = query.where(packs.c.hash == pack_hash)
+    return [PackRow(*map(str, row)) for row in connection.execute(query)]
 
 
-def stored_pack(connection: Connection, pack_hash: str) -> StoredPack | None:
-    """The pack of a hash."""
-    return next((pack for pack in stored_packs(connection) if pack.hash == pack_hash), None)
+def files_text(files: list[tuple[str, str]]) -> str:
+    """Write the names and texts of a pack's files as they are stored."""
+    return json.dumps(files, ensure_ascii=False)
+
+
+def files_of(row: PackRow) -> list[tuple[str, str]]:
+    """The names and texts of a kept pack's files. Raises `ValueError` where somebody wrote something else."""
+    return _FILES.decode(row.files)
+
+
+_FILES: Final = msgspec.json.Decoder(list[tuple[str, str]])

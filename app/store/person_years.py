@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.settlement.year import NO_YEAR, YearToDate
 from app.store.settlements import NO_RECORD, PersonYear
-from app.store.tables import person_years
+from app.store.tables import insert_if_absent, person_years
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
@@ -32,10 +31,7 @@ _FIND: Final = select(*[person_years.c[name] for name in (*YearToDate._fields, "
 _LOCK: Final = _FIND.with_for_update()
 _MOVED: Final = (*YearToDate._fields, "sequence", "record_hash")
 _MOVE: Final = update(person_years).where(*_KEY).values({name: bindparam(name) for name in _MOVED})
-_INSERT: Final = {
-    "postgresql": postgresql.insert(person_years).on_conflict_do_nothing(),
-    "sqlite": sqlite.insert(person_years).on_conflict_do_nothing(),
-}
+_INSERT: Final = insert_if_absent(person_years)
 
 
 def lock_year(connection: Connection, person_year: PersonYear) -> YearState:

@@ -7,18 +7,17 @@ from functools import cache
 from itertools import compress, groupby, pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
-from sqlalchemy import bindparam, cast, exc, exists, func, literal, null, select, text, type_coerce, union_all
-from sqlalchemy.types import NullType
+from sqlalchemy import bindparam, cast, exc, func, literal, null, select, text, union_all
 
 from app.settlement.year import YearToDate
 from app.store.person_years import YearState
-from app.store.settlements import PersonYear, Record, Reversal, record_of, reversal_of
-from app.store.tables import BEFORE, person_years, reversals, settlements
+from app.store.settlements import IS_REVERSED, PersonYear, Record, Reversal, record_of, reversal_of
+from app.store.tables import BEFORE, person_years, raw, reversals, settlements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import Column, ColumnElement, Connection, Select
+    from sqlalchemy import Column, ColumnElement, Connection, Select, Table
 
     from app.store.ledger import Ledger
 
@@ -110,18 +109,17 @@ def count_records(connection: Connection) -> int:
     return sum(connection.execute(select(func.count()).select_from(each)).scalar_one() for each in _RECORDS)
 
 
-_IN_FORCE: Final = ~exists().where(reversals.c.settlement_id == settlements.c.settlement_id)
-
-
 def count_bills_in_force(connection: Connection) -> int:
     """How many settlements are not reversed."""
-    query = select(func.count()).select_from(settlements).where(_IN_FORCE)
+    query = select(func.count()).select_from(settlements).where(~IS_REVERSED)
     return int(connection.execute(query).scalar_one())
 
 
 def bills_in_force(connection: Connection) -> Iterator[Record]:
     """The unreversed settlements in the order in which they were recorded. Raises `LedgerUnreadable`."""
-    query = select(*[raw(settlements.c[name]) for name in _SETTLEMENT]).where(_IN_FORCE).order_by(settlements.c.ordinal)
+    query = (
+        select(*[raw(settlements.c[name]) for name in _SETTLEMENT]).where(~IS_REVERSED).order_by(settlements.c.ordinal)
+    )
     for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query):
         read = _chain_row(dict(zip(_SETTLEMENT, row, strict=True)) | {"kind": "settlement"})
         if isinstance(read, Unreadable):
@@ -154,7 +152,7 @@ def _chain_query(part: tuple[bool, bool]) -> Any:  # noqa: ANN401 # a compound s
     return every.order_by("person", "insurance_year", "scheme", "sequence")
 
 
-def _select_within(part: tuple[bool, bool], table: Any, kind: str, other_names: dict[str, str]) -> Select[Any]:  # noqa: ANN401
+def _select_within(part: tuple[bool, bool], table: Table, kind: str, other_names: dict[str, str]) -> Select[Any]:
     columns: list[ColumnElement[Any]] = [literal(kind).label("kind")]
     for name in _NAMES[1:]:
         own = other_names.get(name, name)
@@ -162,11 +160,6 @@ def _select_within(part: tuple[bool, bool], table: Any, kind: str, other_names: 
         columns.append(column.label(name))
     bounds = (table.c.person >= bindparam("begins"), table.c.person < bindparam("ends"))
     return select(*columns).where(*compress(bounds, part))
-
-
-def raw(column: Column[Any]) -> ColumnElement[Any]:
-    """A column as the driver gives it: what is no date is no mistake here, it is a finding."""
-    return type_coerce(column, NullType())
 
 
 def _column(name: str) -> Column[Any]:

@@ -1,15 +1,15 @@
-"""Reads what belongs to no chain, as it is stored: the kept packs, and what corrections answered."""
+"""Reads what belongs to no chain, as it is stored: what corrections answered."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
 from sqlalchemy import func, select
 
 from app.settlement.result import Payers
-from app.store.replay import ROWS_AT_ONCE, raw
-from app.store.tables import PAID, corrections, packs, reversals, settlements
+from app.store.replay import ROWS_AT_ONCE
+from app.store.settlements import Correction
+from app.store.tables import PAID, corrections, raw, reversals, settlements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,46 +17,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
-class PackRow(NamedTuple):
-    """A kept pack as it is stored."""
-
-    hash: str
-    pack_id: str
-    area: str
-    files: str
-
-
-def pack_rows(connection: Connection, pack_hash: str | None = None) -> list[PackRow]:
-    """All kept packs, or the one under a hash, as stored."""
-    query = select(*[raw(packs.c[name]) for name in PackRow._fields])
-    if pack_hash is not None:
-        query = query.where(packs.c.hash == pack_hash)
-    return [PackRow(*map(str, row)) for row in connection.execute(query)]
-
-
-def files_of(row: PackRow) -> list[tuple[str, str]]:
-    """The names and texts of a kept pack's files. Raises `ValueError` where somebody wrote something else."""
-    return _FILES.decode(row.files)
-
-
-_FILES: Final = msgspec.json.Decoder(list[tuple[str, str]])
-
-
-class CorrectionRow(NamedTuple):
-    """A correction as it is stored."""
-
-    settlement_id: str
-    corrected_at: str
-    reason: str
-    fingerprint: str
-    answer: bytes
-
-
-def correction_rows(connection: Connection) -> Iterator[CorrectionRow]:
+def correction_rows(connection: Connection) -> Iterator[Correction]:
     """All corrections, as stored."""
-    query = select(*[raw(corrections.c[name]) for name in CorrectionRow._fields]).order_by(corrections.c.ordinal)
+    query = select(*[raw(corrections.c[name]) for name in Correction._fields]).order_by(corrections.c.ordinal)
     for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query):
-        yield CorrectionRow(*row)
+        yield Correction(*row)
 
 
 class Corrected(NamedTuple):

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import and_, bindparam, exists, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.settlement.money import Fen
 from app.settlement.result import Payers
 from app.settlement.year import YearToDate
-from app.store.tables import BEFORE, PAID, corrections, open_bills, reversals, settlements
+from app.store.tables import BEFORE, PAID, corrections, insert_if_absent, open_bills, reversals, settlements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,11 +93,10 @@ def take_key(connection: Connection, facility_code: str, bill_id: str, settlemen
 
 # Put together once: that takes longer than running them.
 _TAKE: Final = {
-    "postgresql": postgresql.insert(open_bills).on_conflict_do_nothing().returning(open_bills.c.settlement_id),
-    "sqlite": sqlite.insert(open_bills).on_conflict_do_nothing().returning(open_bills.c.settlement_id),
+    dialect: take.returning(open_bills.c.settlement_id) for dialect, take in insert_if_absent(open_bills).items()
 }
 _IN_FORCE: Final = (
-    select(settlements.c.settlement_id, settlements.c.fingerprint, settlements.c.key_id, settlements.c.answer)
+    select(settlements.c.settlement_id, settlements.c.fingerprint, settlements.c.answer)
     .join(open_bills, open_bills.c.settlement_id == settlements.c.settlement_id)
     .where(open_bills.c.facility_code == bindparam("facility_code"), open_bills.c.bill_id == bindparam("bill_id"))
 )
@@ -110,14 +108,13 @@ class InForce(NamedTuple):
 
     settlement_id: str
     fingerprint: str
-    key_id: str
     answer: bytes
 
 
 def in_force(connection: Connection, facility_code: str, bill_id: str) -> InForce | None:
     """Find the settlement in force under a natural key."""
     row = connection.execute(_IN_FORCE, {"facility_code": facility_code, "bill_id": bill_id}).one_or_none()
-    return InForce(row[0], row[1], row[2], bytes(row[3])) if row else None
+    return InForce(row[0], row[1], bytes(row[2])) if row else None
 
 
 def add_settlement(connection: Connection, record: Record, hashed: str) -> None:
@@ -201,14 +198,15 @@ def _of_person_year(person_year: PersonYear) -> Any:  # noqa: ANN401 # a conditi
     )
 
 
-_IS_REVERSED: Final = exists().where(reversals.c.settlement_id == settlements.c.settlement_id)
+# Whether a settlement is reversed.
+IS_REVERSED: Final = exists().where(reversals.c.settlement_id == settlements.c.settlement_id)
 
 
 def unreversed_from(connection: Connection, person_year: PersonYear, sequence: int) -> list[Record]:
     """The unreversed settlements of a person-year from one of them on, in their order."""
     rows = connection.execute(
         select(*_RECORD_COLUMNS)
-        .where(_of_person_year(person_year), settlements.c.sequence >= sequence, ~_IS_REVERSED)
+        .where(_of_person_year(person_year), settlements.c.sequence >= sequence, ~IS_REVERSED)
         .order_by(settlements.c.sequence)
     ).mappings()
     return [record_of(row) for row in rows]
@@ -217,7 +215,7 @@ def unreversed_from(connection: Connection, person_year: PersonYear, sequence: i
 def is_latest(connection: Connection, record: Record) -> bool:
     """Whether no later settlement of the person-year is in force."""
     later = exists().where(
-        _of_person_year(record.person_year), settlements.c.sequence > record.link.sequence, ~_IS_REVERSED
+        _of_person_year(record.person_year), settlements.c.sequence > record.link.sequence, ~IS_REVERSED
     )
     return not connection.execute(select(later)).scalar_one()
 
@@ -284,9 +282,9 @@ def list_settlements(connection: Connection, wanted: Filter, limit: int) -> list
     if wanted.discharged_to is not None:
         conditions.append(table.discharged_on <= wanted.discharged_to)
     if wanted.reversed is not None:
-        conditions.append(_IS_REVERSED if wanted.reversed else ~_IS_REVERSED)
+        conditions.append(IS_REVERSED if wanted.reversed else ~IS_REVERSED)
     rows = connection.execute(
-        select(table.ordinal, table.answer, table.discharged_on, _IS_REVERSED.label("reversed"))
+        select(table.ordinal, table.answer, table.discharged_on, IS_REVERSED.label("reversed"))
         .where(*conditions)
         .order_by(table.ordinal)
         .limit(limit)
@@ -304,7 +302,7 @@ class Found(NamedTuple):
 def read_answer(connection: Connection, settlement_id: str) -> Found | None:
     """Find the recorded answer of a settlement."""
     row = connection.execute(
-        select(settlements.c.answer, _IS_REVERSED).where(settlements.c.settlement_id == settlement_id)
+        select(settlements.c.answer, IS_REVERSED).where(settlements.c.settlement_id == settlement_id)
     ).one_or_none()
     return Found(bytes(row[0]), bool(row[1])) if row else None
 

@@ -5,7 +5,7 @@ Money is whole fen in BIGINT; the constraints say what must always hold, whateve
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -23,10 +23,16 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    type_coerce,
 )
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.types import NullType
 
 from app.settlement.result import Payers
 from app.settlement.year import YearToDate
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
 
 METADATA: Final = MetaData(
     naming_convention={
@@ -74,6 +80,13 @@ def _chained() -> tuple[Column[int], Column[str], Column[str]]:
         Column("sequence", Integer, nullable=False),
         Column("previous_hash", String(HASH_LENGTH), nullable=False),
         Column("record_hash", String(HASH_LENGTH), nullable=False),
+    )
+
+
+def _of_one_settlement() -> Column[str]:
+    """The settlement that a record is about: each has at most one such record."""
+    return Column(
+        "settlement_id", String(UUID_LENGTH), ForeignKey("settlements.settlement_id"), nullable=False, unique=True
     )
 
 
@@ -130,13 +143,7 @@ reversals = Table(
     METADATA,
     _ordinal(),
     Column("reversal_id", String(UUID_LENGTH), nullable=False, unique=True),
-    Column(
-        "settlement_id",
-        String(UUID_LENGTH),
-        ForeignKey(settlements.c.settlement_id),
-        nullable=False,
-        unique=True,
-    ),
+    _of_one_settlement(),
     *_person_year(),
     *_chained(),
     Column("reversed_at", String(TIME_LENGTH), nullable=False),
@@ -151,13 +158,7 @@ corrections = Table(
     "corrections",
     METADATA,
     _ordinal(),
-    Column(
-        "settlement_id",
-        String(UUID_LENGTH),
-        ForeignKey(settlements.c.settlement_id),
-        nullable=False,
-        unique=True,
-    ),
+    _of_one_settlement(),
     Column("corrected_at", String(TIME_LENGTH), nullable=False),
     Column("reason", Text, nullable=False),
     Column("fingerprint", String(HASH_LENGTH), nullable=False),
@@ -188,3 +189,16 @@ open_bills = Table(
     # The key is taken first, so that of two equal bills one waits; its settlement follows in the same transaction.
     ForeignKeyConstraint(["settlement_id"], ["settlements.settlement_id"], deferrable=True, initially="DEFERRED"),
 )
+
+
+def insert_if_absent(table: Table) -> dict[str, postgresql.Insert | sqlite.Insert]:
+    """The statement, by dialect, that inserts a row and does nothing where its key is there; the key decides races."""
+    return {
+        "postgresql": postgresql.insert(table).on_conflict_do_nothing(),
+        "sqlite": sqlite.insert(table).on_conflict_do_nothing(),
+    }
+
+
+def raw(column: Column[Any]) -> ColumnElement[Any]:
+    """A column as the driver gives it: what is no date is no mistake here, it is a finding."""
+    return type_coerce(column, NullType())

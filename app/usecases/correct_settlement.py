@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.policies.catalogue import load_files
-from app.policies.loader import PackFile
 from app.settlement.settle import Refused
-from app.store.packs import stored_pack
 from app.store.person_years import YearState, lock_year, move_year
 from app.store.settlements import (
     Correction,
@@ -22,6 +19,7 @@ from app.store.settlements import (
     take_key,
     unreversed_from,
 )
+from app.usecases.kept_packs import Packs
 from app.usecases.moments import new_id, time_text
 from app.usecases.recording import (
     BillToSettle,
@@ -134,8 +132,10 @@ def _anew(
     wrong, *later = old
     bills = [_Again(right, pack, wrong)]
     for record in later:
-        bill, year = recorder.wire.read_stored(record.request)
-        same = BillToSettle(bill, year, record.person_year.person, record.key_id, record.fingerprint, record.request)
+        stored = recorder.wire.read_recorded(record.request)
+        same = BillToSettle(
+            stored.bill, stored.year_to_date, stored.person, record.key_id, record.fingerprint, record.request
+        )
         bills.append(_Again(same, pack_of(connection, recorder, record.pack_hash), record))
     return bills
 
@@ -170,8 +170,6 @@ def pack_of(connection: Connection, recorder: Recorder, pack_hash: str) -> Pack:
     loaded = next((pack for pack in recorder.catalogue.packs if pack.hash == pack_hash), None)
     if loaded is not None:
         return loaded
-    stored = stored_pack(connection, pack_hash)
-    assert stored is not None, "a record's pack is kept: a foreign key holds that"
-    pack = load_files([PackFile(name, text.encode()) for name, text in stored.files], pack_hash)
-    assert pack is not None, "a kept pack gives its hash again, or the ledger was changed: `onestop replay` tells"
-    return pack
+    kept = Packs().find(connection, pack_hash)
+    assert kept is not None, "a kept pack gives its hash again, or the ledger was changed: `onestop replay` tells"
+    return kept

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from app.settlement.settle import Refused, settle
 from app.settlement.year import NO_YEAR
-from app.store.packs import StoredPack, keep_pack
+from app.store.packs import PackRow, files_text, keep_pack
 from app.store.person_years import YearState
 from app.store.settlements import Link, PersonYear, Record, Reversal, record_hash
 from app.usecases.moments import new_id, time_text
@@ -44,13 +44,24 @@ class Change(NamedTuple):
     new_payers: Payers
 
 
+class StoredRequest(Protocol):
+    """A stored request as read back."""
+
+    @property
+    def bill(self) -> Bill: ...
+    @property
+    def year_to_date(self) -> YearToDate | None: ...
+    @property
+    def person(self) -> str: ...
+
+
 class Wire(Protocol):
     """How records are written as bytes, and bills read back from them."""
 
     def write_settled(self, settlement: Settlement, stamp: Stamp, /) -> bytes: ...
     def write_reversal(self, reversal: ReversalStamp, record: Record, /) -> bytes: ...
     def write_correction(self, changes: list[Change], /) -> bytes: ...
-    def read_stored(self, request: bytes, /) -> tuple[Bill, YearToDate | None]: ...
+    def read_recorded(self, request: bytes, /) -> StoredRequest: ...
 
 
 class ReversalStamp(NamedTuple):
@@ -165,4 +176,4 @@ def keep(connection: Connection, pack: Pack, recorder: Recorder) -> None:
     """Keep the pack that a record is made with, unless this process has seen it kept."""
     if pack.hash not in recorder.ledger.packs_kept:
         files = [(file.name, file.content.decode()) for file in recorder.catalogue.files(pack)]
-        keep_pack(connection, StoredPack(pack.hash, pack.id, pack.area, files))
+        keep_pack(connection, PackRow(pack.hash, pack.id, pack.area, files_text(files)))

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from app.store.replay_beside import (
     Corrected,
-    CorrectionRow,
     corrected_settlement,
     correction_rows,
     count_replacing,
     reversed_why,
 )
+from app.store.settlements import Correction
 from app.usecases.faults import Fault, Faults
 from app.usecases.recording import Change
 
@@ -40,7 +40,7 @@ def check_corrections(connection: Connection, wire: Wire, reading: Reading, faul
         faults.add(Fault("correction", "", "", what))
 
 
-def _wrong_with(connection: Connection, row: CorrectionRow, pairs: list[tuple[str, str]], wire: Wire) -> list[str]:
+def _wrong_with(connection: Connection, row: Correction, pairs: list[tuple[str, str]], wire: Wire) -> list[str]:
     olds = [corrected_settlement(connection, old) for old, _ in pairs]
     news = [corrected_settlement(connection, new) for _, new in pairs]
     wrong = []

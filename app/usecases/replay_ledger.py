@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.store.checks import keys_without_settlement, settlements_without_key
+from app.store.packs import pack_rows
 from app.store.replay import Slice, chains, read_through
-from app.store.replay_beside import pack_rows
 from app.store.settlements import record_hash
 from app.usecases.faults import Fault, Faults, shortened
+from app.usecases.kept_packs import Packs, load_stored
 from app.usecases.replay_chain import Chain
 from app.usecases.replay_corrections import check_corrections
-from app.usecases.replay_settlement import Packs, Reading, Replayed, load_stored, replay_settlement, year_recorded
+from app.usecases.replay_settlement import Reading, Replayed, replay_settlement, year_recorded
 
 if TYPE_CHECKING:
     from datetime import date

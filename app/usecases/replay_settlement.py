@@ -5,33 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from app.policies.catalogue import load_files
-from app.policies.errors import PacksRefused
-from app.policies.loader import PackFile
 from app.settlement.settle import Refused
 from app.store.person_years import YearState
-from app.store.replay_beside import PackRow, files_of, pack_rows
 from app.store.settlements import Record, record_hash
-from app.usecases.recording import BillToSettle, Settled, settle_at_end
+from app.usecases.recording import BillToSettle, Settled, StoredRequest, settle_at_end
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-    from app.settlement.bill import Bill
     from app.settlement.pack import Pack
     from app.settlement.year import YearToDate
     from app.usecases.recording import Wire
-
-
-class StoredRequest(Protocol):
-    """A stored request as read back."""
-
-    @property
-    def bill(self) -> Bill: ...
-    @property
-    def year_to_date(self) -> YearToDate | None: ...
-    @property
-    def person(self) -> str: ...
 
 
 class Reading(Protocol):
@@ -48,28 +30,6 @@ class Replayed(NamedTuple):
     wrong: list[str]
     record_hash: str
     year_after: YearToDate | None
-
-
-class Packs:
-    """The packs that records were made with, each loaded from the ledger once; never from the files of today."""
-
-    def __init__(self) -> None:
-        self._loaded: dict[str, Pack | None] = {}
-
-    def find(self, connection: Connection, pack_hash: str) -> Pack | None:
-        """The pack of a hash; None where it is not kept, or is not what it was."""
-        if pack_hash not in self._loaded:
-            rows = pack_rows(connection, pack_hash)
-            self._loaded[pack_hash] = load_stored(rows[0]) if rows else None
-        return self._loaded[pack_hash]
-
-
-def load_stored(row: PackRow) -> Pack | None:
-    """Load a kept pack; None where its files do not give its hash again."""
-    try:
-        return load_files([PackFile(name, text.encode()) for name, text in files_of(row)], row.hash)
-    except (PacksRefused, ValueError):
-        return None
 
 
 def replay_settlement(record: Record, pack: Pack | None, wire: Wire, reading: Reading) -> Replayed:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from app.policies.catalogue import Catalogue
     from app.settlement.pack import Pack
     from app.store.ledger import Ledger
-    from app.usecases.replay_settlement import Reading, StoredRequest
+    from app.usecases.recording import StoredRequest
+    from app.usecases.replay_settlement import Reading
 
 
 class Otherwise(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.api import answers
-from app.commands import parallel
+from app.commands import parallel, processes
 from tests.cli.running import bill, inside, line, run, seen
 from tests.unit.policies.small import OVERLAY, REGION, changed
 
@@ -220,7 +220,7 @@ def test_an_out_file_keeps_what_it_held_until_the_answers_are_whole(monkeypatch)
 
     def fails(_block, _catalogue):
         assert Path("out.ndjson").read_bytes() == b"before"
-        raise parallel.WorkerLost("gone")
+        raise processes.WorkerLost("gone")
 
     monkeypatch.setattr(parallel, "settle_block", fails)
     assert inside("settle", "-", "--out", "out.ndjson", stdin=line("b1")) == (2, b"", "onestop settle: gone\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 
@@ -10,8 +9,9 @@ from sqlalchemy import Connection, select, text
 
 from app.settlement.year import YearToDate
 from app.store.ledger import Ledger
-from app.store.settlements import NO_RECORD, Record, Reversal, record_hash, record_of, reversal_of
+from app.store.settlements import Record, Reversal, record_of, reversal_of
 from app.store.tables import open_bills, person_years, reversals, settlements
+from tests.store.chain import walked
 
 from .clients import Told
 
@@ -45,30 +45,12 @@ def _of_chains(connection: Connection) -> list[str]:
 
 
 def _of_chain(chain: list[tuple[Record | Reversal, str]], state: Any) -> list[str]:
-    wrong = []
-    before, sums = NO_RECORD, YearToDate()
-    by_id: dict[str, Record] = {}
-    for number, (record, hashed) in enumerate(chain, 1):
-        if record.link != (number, before) or record_hash(record) != hashed:
-            wrong.append(f"the chain breaks at {number}")
-        if isinstance(record, Record):
-            by_id[record.settlement_id] = record
-            if record.before != sums:
-                wrong.append(f"{record.settlement_id} was not settled on top of the record before it")
-            sums = _after(record)
-        else:
-            sums = by_id[record.settlement_id].before
-        before = hashed
-    if (state["sequence"], state["record_hash"]) != (len(chain), before):
+    sums, last, wrong = walked(chain)
+    if (state["sequence"], state["record_hash"]) != (len(chain), last):
         wrong.append("the year's row is not at the end of its chain")
     if YearToDate._make(state[name] for name in YearToDate._fields) != sums:
         wrong.append("the year's row is not what its records add up to")
     return wrong
-
-
-def _after(record: Record) -> YearToDate:
-    said = json.loads(record.answer)["year_to_date"]
-    return YearToDate._make(int(said[name].replace(".", "")) for name in YearToDate._fields)
 
 
 def _of_answers(connection: Connection, told: Told | None) -> list[str]:

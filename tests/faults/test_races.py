@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from app.api.recorded import read_recorded
 from app.api.records import write_settled
-from app.api.stored_request import read_stored
 from app.policies.catalogue import load_shipped
 from app.settlement.settle import Refused, settle
 from app.settlement.year import NO_YEAR
@@ -172,7 +172,7 @@ def test_bills_of_one_person_and_year_are_settled_in_some_order(database: str, r
     ledger.close()
     for record in records:
         # As if they had come one after another.
-        expected = settle(read_stored(record.request)[0], packs[record.pack_hash], year)
+        expected = settle(read_recorded(record.request).bill, packs[record.pack_hash], year)
         assert not isinstance(expected, Refused)
         stamp = Stamp(record.settlement_id, record.settled_at, "ledger")
         assert write_settled(expected, stamp) == record.answer == told.bodies[record.bill_id]

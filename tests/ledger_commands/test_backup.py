@@ -147,7 +147,7 @@ def test_a_damaged_copy_never_has_the_name(ledger, monkeypatch):
             with file.open("r+b") as part:
                 part.seek(-4096 * 8, os.SEEK_END)
                 part.write(b"\xff" * 4096 * 8)
-        return copied(path, **options)  # type: ignore[call-overload,no-any-return]
+        return copied(path, **options)  # type: ignore[call-overload,no-any-return]  # whichever options a test gives
 
     monkeypatch.setattr("app.store.backup.sqlite3.connect", connect)
     source = Ledger(f"sqlite:///{ledger}")

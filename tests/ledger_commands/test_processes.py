@@ -21,7 +21,8 @@ CHECKOUT = Path(__file__).parents[2]
 # In a process of its own: this one has threads, and is not one to fork.
 PREFACE = """
 import json, os, signal, sys, time
-from app.commands.workers import WorkerLost, work_through
+from app.commands.processes import WorkerLost
+from app.commands.workers import work_through
 def told(pieces, make, workers=2):
     try:
         print(json.dumps(sorted(work_through(pieces, make, workers))))

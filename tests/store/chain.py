@@ -73,7 +73,8 @@ def walked(chain: list[tuple[Record | Reversal, str]]) -> tuple[YearToDate, str,
 
 def settled_again(record: Record, sums: YearToDate) -> bytes:
     """The answer that the calculation alone gives on top of the ledger's year, with nothing of the ledger in between."""
-    bill, year = records.read_stored(record.request)
+    stored = records.read_recorded(record.request)
+    bill, year = stored.bill, stored.year_to_date
     settlement = settle(bill, PACKS[record.pack_hash], sums if year is None else year)
     assert not isinstance(settlement, Refused), settlement
     stamp = Stamp(record.settlement_id, record.settled_at, "ledger" if year is None else "request", record.replaces)

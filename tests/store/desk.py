@@ -8,7 +8,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Table, insert, select, text
 
 from app.access.pseudonyms import Pseudonyms
 from app.api import records
@@ -17,7 +17,7 @@ from app.api.stored_request import values_of, write_stored
 from app.api.wire import read_request
 from app.policies.catalogue import Catalogue, load_shipped
 from app.settlement.year import YearToDate
-from app.store.ledger import Ledger
+from app.store.ledger import Ledger, LedgerBusy, LedgerUnreachable
 from app.store.person_years import read_year
 from app.store.settlements import PersonYear
 from app.store.tables import METADATA
@@ -177,3 +177,12 @@ def answer(outcome: Any) -> Json:
 def patient_pays(outcome: Any) -> str:
     paid: str = answer(outcome)["payers"]["patient"]
     return paid
+
+
+def is_reachable(ledger: Ledger) -> bool:
+    """Whether the database answers."""
+    try:
+        ledger.read(lambda connection: connection.execute(text("SELECT 1")))
+    except (LedgerUnreachable, LedgerBusy):
+        return False
+    return True

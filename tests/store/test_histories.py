@@ -273,7 +273,7 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def every_year_is_as_the_model_has_it(self) -> None:
         for year, sums in self.model.years.items():
-            assert self.desk.ledger.read(lambda connection, it=year: read_year(connection, it)) == sums  # type: ignore[misc]
+            assert self.desk.ledger.read(lambda connection, it=year: read_year(connection, it)) == sums  # type: ignore[misc]  # mypy infers no lambda with a default
 
     def teardown(self) -> None:
         dump = self.desk.dump()

@@ -15,10 +15,10 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from app.store import ledger as ledger_module
 from app.store import schema
-from app.store.ledger import CONNECTIONS, Ledger, LedgerBusy, LedgerUnreachable, is_reachable
+from app.store.ledger import CONNECTIONS, Ledger, LedgerBusy, LedgerUnreachable
 from app.store.person_years import lock_year
 from app.store.settlements import take_key
-from tests.store.desk import Desk, bill, person_year
+from tests.store.desk import Desk, bill, is_reachable, person_year
 
 ID = "01979e0a-5a00-7000-8000-000000000009"
 
@@ -105,7 +105,7 @@ def test_a_mistake_of_ours_is_told_as_such(desk: Desk) -> None:
     ):
         desk.record(bill(statement[:3]))
         with pytest.raises(error) as raised:
-            desk.ledger.write(lambda connection, it=statement: connection.execute(text(it)))  # type: ignore[misc]
+            desk.ledger.write(lambda connection, it=statement: connection.execute(text(it)))  # type: ignore[misc]  # mypy infers no lambda with a default
         expected = ProgrammingError if desk.is_postgresql and error is Exception else error
         assert isinstance(raised.value, expected)
 
