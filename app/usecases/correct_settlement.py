@@ -131,12 +131,13 @@ def _anew(
     """The right request first, then the later bills as they were recorded."""
     wrong, *later = old
     bills = [_Again(right, pack, wrong)]
+    kept = Packs()
     for record in later:
         stored = recorder.wire.read_recorded(record.request)
         same = BillToSettle(
             stored.bill, stored.year_to_date, stored.person, record.key_id, record.fingerprint, record.request
         )
-        bills.append(_Again(same, pack_of(connection, recorder, record.pack_hash), record))
+        bills.append(_Again(same, _pack_of(connection, recorder, kept, record.pack_hash), record))
     return bills
 
 
@@ -165,11 +166,11 @@ def _settle_all(
     return changes
 
 
-def pack_of(connection: Connection, recorder: Recorder, pack_hash: str) -> Pack:
+def _pack_of(connection: Connection, recorder: Recorder, kept: Packs, pack_hash: str) -> Pack:
     """The pack that a record was made with: one that is loaded, else as the ledger keeps it."""
     loaded = next((pack for pack in recorder.catalogue.packs if pack.hash == pack_hash), None)
     if loaded is not None:
         return loaded
-    kept = Packs().find(connection, pack_hash)
-    assert kept is not None, "a kept pack gives its hash again, or the ledger was changed: `onestop replay` tells"
-    return kept
+    pack = kept.find(connection, pack_hash)
+    assert pack is not None, "a kept pack gives its hash again, or the ledger was changed: `onestop replay` tells"
+    return pack
