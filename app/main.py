@@ -47,13 +47,15 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Its telemetry would put the text of exceptions, which may hold what a caller sent, into logs and traces.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    routers = (his.router(parts), ops.router(parts))
-    for router in routers:
-        app.include_router(router)
     methods: dict[str, set[str]] = {}
-    for route in [route for router in routers for route in router.routes if isinstance(route, APIRoute)]:
-        methods.setdefault(route.path, set()).update(route.methods or ())
+    for route in [route for router in (his.router(parts), ops.router(parts)) for route in router.routes]:
+        # As a route of the application's own: one of an included router is looked for twice a request.
+        app.router.routes.append(route)
+        if isinstance(route, APIRoute):
+            methods.setdefault(route.path, set()).update(route.methods or ())
     _answer_problems(app, parts, methods)
     _serve_documentation(app)
     # Inside of Starlette's own last handler, which would answer a mistake of ours with a text of its own.

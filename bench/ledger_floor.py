@@ -24,6 +24,15 @@ SCHEMA = """
 """
 
 
+def prepare(url: str) -> None:
+    """Make the tables, and a row for each person."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(SCHEMA)
+        connection.execute(
+            "INSERT INTO floor_years SELECT n, 0 FROM generate_series(0, %s) n ON CONFLICT DO NOTHING", (PERSONS,)
+        )
+
+
 def settle(connection: psycopg.Connection, key: str, person: int, request: bytes, answer: bytes) -> None:
     """One transaction of four statements."""
     with connection.transaction():
@@ -46,12 +55,7 @@ def work(url: str, number: int, end: float, bodies: tuple[bytes, bytes], latenci
 
 
 def main(url: str, threads: int, seconds: float, folder: Path) -> None:
-    """Prepare the tables, run, print one line of JSON."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(SCHEMA)
-        connection.execute(
-            "INSERT INTO floor_years SELECT n, 0 FROM generate_series(0, %s) n ON CONFLICT DO NOTHING", (PERSONS,)
-        )
+    """Run, print one line of JSON."""
     bodies = ((folder / "request").read_bytes(), (folder / "answer").read_bytes())
     latencies: list[list[float]] = [[] for _ in range(threads)]
     seed = random.SystemRandom().randrange(1 << 40)

@@ -24,7 +24,7 @@ from app.store import schema
 from app.store.ledger import CONNECTIONS, Ledger
 from app.store.tables import settlements
 from bench.bills import stream_bills
-from bench.ledger_floor import PERSONS
+from bench.ledger_floor import PERSONS, prepare
 from bench.previews import Load, await_port, free_port, share
 from bench.processes import ROOT, cores, module, onestop, start, stop
 from bench.product import answers_to
@@ -129,6 +129,7 @@ def measure(rounds: int, seconds: float, records: int, say: Callable[[str], None
     with running_postgresql() as server, tempfile.TemporaryDirectory(prefix="onestop-bench-") as name:
         folder = Path(name)
         write_floor_bytes(folder)
+        prepare(server.url())
         with serving(server.url()) as port:
             contenders: dict[str, Callable[[], Load]] = {
                 ONESTOP: lambda: settle(port, folder, seconds),

@@ -18,18 +18,21 @@ from app.api.openapi import CORRECTION, PREVIEW, REVERSAL, SETTLEMENT, SETTLEMEN
 from app.api.records import summary, with_status
 from app.api.request_form import DAY, IDENTIFIER
 from app.api.schemas import Corrected, Reversal, Settlement, Settlements
+from app.api.whole_request import WholeRequestRoute
 from app.store import settlements
 from app.usecases.ledger_year import ledger_year
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date
+    from enum import Enum
 
     from app.api.state import Parts
     from app.settlement.year import YearToDate
 
     _Change = Callable[[Parts, str, bytes], Response]
 
+_TAGS: Final[list[str | Enum]] = ["hospital"]
 # A bill of a hundred lines is settled in well under a millisecond; only larger ones would hold up the others here.
 _AT_ONCE: Final = 128 * 1024
 # A large body can take some hundred megabytes to read; more than these at once would gain no time.
@@ -44,14 +47,15 @@ Cursor = Annotated[str | None, Query(max_length=64)]
 
 def router(parts: Parts) -> APIRouter:
     """Make the routes of this audience."""
-    routes = APIRouter(tags=["hospital"])
-    _add_settling(routes, parts)
+    routes = APIRouter(tags=_TAGS)
+    routes.routes.extend(_settling(parts).routes)
     _add_reading(routes, parts)
     _add_changing(routes, parts)
     return routes
 
 
-def _add_settling(routes: APIRouter, parts: Parts) -> None:
+def _settling(parts: Parts) -> APIRouter:
+    routes = APIRouter(tags=_TAGS, route_class=WholeRequestRoute)
     large_bills = CapacityLimiter(_LARGE_AT_ONCE)
 
     @routes.post(PREVIEW, responses=answers({200: Settlement}, *_BODY, 503))
@@ -98,6 +102,8 @@ def _add_settling(routes: APIRouter, parts: Parts) -> None:
         if isinstance(body, problems.Document):
             return parts.refuse(body)
         return await parts.in_ledger(ledger_requests.settle, parts, body)
+
+    return routes
 
 
 def _add_reading(routes: APIRouter, parts: Parts) -> None:

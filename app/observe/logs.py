@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import structlog
 
 if TYPE_CHECKING:
@@ -21,19 +23,9 @@ FIELDS: Final = frozenset(
 
 def logger_for(log_format: LogFormat) -> structlog.typing.FilteringBoundLogger:
     """Make a logger that writes to standard error."""
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
-        if log_format == "json"
-        else structlog.processors.LogfmtRenderer(key_order=("timestamp", "level", "event"), drop_missing=True)
-    )
     lazy: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            only_known_fields,
-            renderer,
-        ],
+        structlog.WriteLogger(sys.stderr),
+        processors=[_time, known_fields, _json if log_format == "json" else _logfmt],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
     # Bound once: the lazy one would put itself together anew for every line.
@@ -41,11 +33,29 @@ def logger_for(log_format: LogFormat) -> structlog.typing.FilteringBoundLogger:
     return logger
 
 
-def only_known_fields(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Drop every field that is not on the list, whoever passed it."""
-    for name in [name for name in event if name not in FIELDS]:
-        del event[name]
-    return event
+def known_fields(_logger: object, level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Put time, level and event in front, and drop every field that is not on the list, whoever passed it."""
+    known = {name: value for name, value in event.items() if name in FIELDS}
+    return {"timestamp": event["timestamp"], "level": level, "event": event["event"]} | known
+
+
+_time: Final = structlog.processors.TimeStamper(fmt="iso", utc=True)
+
+
+def _json(_logger: object, _level: str, event: MutableMapping[str, Any]) -> str:
+    return msgspec.json.encode(event).decode()
+
+
+def _logfmt(_logger: object, _level: str, event: MutableMapping[str, Any]) -> str:
+    # structlog's own renderer takes as long as all else of a line: one of them is written a request.
+    return " ".join([f"{name}={_logfmt_value(str(value))}" for name, value in event.items()])
+
+
+def _logfmt_value(text: str) -> str:
+    return text if _PLAIN(text) else msgspec.json.encode(text).decode()
+
+
+_PLAIN: Final = re.compile(r"[!#-<>-\[\]-~]+").fullmatch
 
 
 class LibraryLines(logging.Handler):

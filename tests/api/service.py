@@ -140,7 +140,7 @@ class Service:
         deadline = time.monotonic() + DEADLINE
         while time.monotonic() < deadline:
             for line in reversed(self.logged().splitlines(keepends=True)):
-                if answer.headers["x-request-id"] in line and '"event": "request"' in line and line.endswith("\n"):
+                if answer.headers["x-request-id"] in line and '"event":"request"' in line and line.endswith("\n"):
                     fields: dict[str, Any] = json.loads(line)
                     return fields
             time.sleep(0.02)

@@ -1,0 +1,49 @@
+"""Log lines: one an event, readable back field by field, nothing on them that is not on the list."""
+
+import json
+import re
+
+import pytest
+
+from app.observe.logs import logger_for
+from app.settings import LogFormat
+
+TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{6}Z")
+
+
+def logged(capsys: pytest.CaptureFixture[str], log_format: LogFormat, **fields: object) -> str:
+    logger_for(log_format).warning("a request", **fields)
+    (line,) = capsys.readouterr().err.splitlines()
+    return str(line)
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    line = json.loads(logged(capsys, "json", route="/v1/\u6848\n", status=200, patient="Zhang San"))
+    assert TIME.fullmatch(line.pop("timestamp"))
+    assert list(line.items()) == [
+        ("level", "warning"), ("event", "a request"), ("route", "/v1/\u6848\n"), ("status", 200),
+    ]  # fmt: skip # one line of the log
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("GET", "GET"),
+        (200, "200"),
+        (0.25, "0.25"),
+        ("/v1/settlements/{settlement_id}", "/v1/settlements/{settlement_id}"),
+        ("two words", '"two words"'),
+        ("a=b", '"a=b"'),
+        ("", '""'),
+        ('"', r'"\""'),
+        ("\\", r'"\\"'),
+        ("line\nbreak", r'"line\nbreak"'),
+        ("\u2028", '"\u2028"'),
+    ],
+)
+def test_console(capsys: pytest.CaptureFixture[str], value: object, written: str) -> None:
+    logger_for("console").info("request", route=value, patient="Zhang San")
+    line = capsys.readouterr().err
+    time, rest = line.removeprefix("timestamp=").split(" ", 1)
+    assert TIME.fullmatch(time)
+    assert rest == f"level=info event=request route={written}\n"
