@@ -7,12 +7,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from psycopg.types.numeric import Int8BinaryDumper
 from sqlalchemy import create_engine, event, exc, make_url
 
+from app.store.together import CommitBroke, commit_together
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import URL, Connection, Engine
+
+    from app.store.together import Statement
 
 Result = TypeVar("Result")
 
@@ -68,26 +73,39 @@ class Ledger:
             except OSError as error:
                 raise LedgerUnreachable("the folder of the database cannot be made") from error
 
-    def write(self, work: Callable[[Connection], Result], is_kept: Callable[[Result], bool] = lambda _: True) -> Result:
+    def write(
+        self,
+        work: Callable[[Connection], Result],
+        is_kept: Callable[[Result], bool] = lambda _: True,
+        last: Callable[[Result], Sequence[Statement]] = lambda _: (),
+    ) -> Result:
         """Run a piece of work in one transaction and commit it, unless its result says that nothing is to be kept.
 
+        `last` are the statements that the result leaves to be run, sent together with the commit.
         Where the database asks for it the work is done again from the start.
         Raises `LedgerUnreachable`, `LedgerBusy`: nothing was recorded; `OutcomeUnknown`: perhaps.
         """
-        return self._run(work, is_kept, writes=True)
+        return self._run(work, is_kept, last, writes=True)
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
         """Run a piece of work that changes nothing, on one state of the ledger. Raises as `write`."""
-        return self._run(work, lambda _: False, writes=False)
+        return self._run(work, lambda _: False, lambda _: (), writes=False)
 
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()
 
-    def _run(self, work: Callable[[Connection], Result], is_kept: Callable[[Result], bool], *, writes: bool) -> Result:
+    def _run(
+        self,
+        work: Callable[[Connection], Result],
+        is_kept: Callable[[Result], bool],
+        last: Callable[[Result], Sequence[Statement]],
+        *,
+        writes: bool,
+    ) -> Result:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return self._attempt(work, is_kept, writes=writes)
+                return self._attempt(work, is_kept, last, writes=writes)
             except _Again as again:
                 if attempt == _ATTEMPTS:
                     raise again.meaning from again.__cause__
@@ -95,7 +113,12 @@ class Ledger:
         raise AssertionError("the last attempt returns or raises")
 
     def _attempt(
-        self, work: Callable[[Connection], Result], is_kept: Callable[[Result], bool], *, writes: bool
+        self,
+        work: Callable[[Connection], Result],
+        is_kept: Callable[[Result], bool],
+        last: Callable[[Result], Sequence[Statement]],
+        *,
+        writes: bool,
     ) -> Result:
         try:
             connection = self.engine.connect()
@@ -107,6 +130,13 @@ class Ledger:
             connection = connection.execution_options(onestop_writes=writes)
             try:
                 result = work(connection)
+                if is_kept(result):
+                    commit_together(connection, last(result))
+                else:
+                    _give_up(connection)
+            except CommitBroke as broke:
+                _give_up(connection)
+                raise _meaning_of_commit(broke) from broke.__cause__
             except exc.DBAPIError as error:
                 _give_up(connection)
                 meaning = _meaning_of(error)
@@ -116,10 +146,6 @@ class Ledger:
             except BaseException:  # whatever ends the work, Ctrl-C too: nothing of it stays
                 _give_up(connection)
                 raise
-            if is_kept(result):
-                _commit(connection)
-            else:
-                _give_up(connection)
             return result
 
 
@@ -129,19 +155,6 @@ class _Again(Exception):
     def __init__(self, meaning: Exception) -> None:
         super().__init__()
         self.meaning = meaning
-
-
-def _commit(connection: Connection) -> None:
-    try:
-        connection.commit()
-    except exc.DBAPIError as error:
-        _give_up(connection)
-        # The database itself says that it rolled back; in all other cases nobody knows.
-        if _code(error) in _TRY_AGAIN:
-            raise _Again(LedgerBusy("the transaction was rolled back again and again")) from error
-        if isinstance(error, exc.IntegrityError):
-            raise
-        raise OutcomeUnknown("the connection broke while the transaction was committed") from error
 
 
 def _give_up(connection: Connection) -> None:
@@ -163,6 +176,17 @@ def _meaning_of(error: exc.DBAPIError) -> Exception | None:
     if code.startswith(_OUT_OF_REACH) or (not code and isinstance(error, exc.OperationalError)):
         return LedgerUnreachable("the database cannot be reached, or cannot store")
     return None
+
+
+def _meaning_of_commit(broke: CommitBroke) -> Exception:
+    """What an error of the commit means: the database itself says that it rolled back, or nobody knows."""
+    error = broke.__cause__
+    assert isinstance(error, exc.DBAPIError), "it is raised from one"
+    if _code(error) in _TRY_AGAIN:
+        return _Again(LedgerBusy("the transaction was rolled back again and again"))
+    if isinstance(error, exc.IntegrityError):
+        return error
+    return OutcomeUnknown("the connection broke while the transaction was committed")
 
 
 def _code(error: exc.DBAPIError) -> str:
@@ -188,7 +212,7 @@ def _engine(url: URL) -> Engine:
         "synchronous_commit": "on",
         "default_transaction_isolation": "read\\ committed",
     }
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=CONNECTIONS,
         max_overflow=0,
@@ -204,6 +228,13 @@ def _engine(url: URL) -> Engine:
             "tcp_user_timeout": STATEMENT_SECONDS * 1000,
         },
     )
+
+    @event.listens_for(engine, "connect")
+    def _one_type_of_integer(connection: object, _record: object) -> None:
+        # The driver's own choice goes by the value, and a statement is prepared anew for each mixture of types.
+        connection.adapters.register_dumper(int, Int8BinaryDumper)  # type: ignore[attr-defined]  # the driver's own
+
+    return engine
 
 
 def _sqlite(url: URL) -> Engine:

@@ -14,6 +14,7 @@ from app.settlement.money import Fen
 from app.settlement.result import Payers
 from app.settlement.year import YearToDate
 from app.store.tables import BEFORE, PAID, corrections, insert_if_absent, open_bills, reversals, settlements
+from app.store.together import Statement, run_together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,13 +83,19 @@ def record_hash(record: Record | Reversal) -> str:
     return hashlib.sha256(msgspec.json.encode([type(record).__name__, *said])).hexdigest()
 
 
-def take_key(connection: Connection, facility_code: str, bill_id: str, settlement_id: str) -> bool:
-    """Take a bill's natural key for a settlement to come; False where another settlement has it.
+def taking_key(connection: Connection, facility_code: str, bill_id: str, settlement_id: str) -> Statement:
+    """The statement that takes a bill's natural key for a settlement to come; no row where another one has it.
 
     Waits for whoever is taking it at this moment: the unique key has the last word.
     """
     values = {"facility_code": facility_code, "bill_id": bill_id, "settlement_id": settlement_id}
-    return connection.execute(_TAKE[connection.dialect.name], values).first() is not None
+    return Statement(_TAKE[connection.dialect.name], values)
+
+
+def take_key(connection: Connection, facility_code: str, bill_id: str, settlement_id: str) -> bool:
+    """Take a bill's natural key for a settlement to come; False where another settlement has it."""
+    (row,) = run_together(connection, [taking_key(connection, facility_code, bill_id, settlement_id)])
+    return row is not None
 
 
 # Put together once: that takes longer than running them.
@@ -100,7 +107,9 @@ _IN_FORCE: Final = (
     .join(open_bills, open_bills.c.settlement_id == settlements.c.settlement_id)
     .where(open_bills.c.facility_code == bindparam("facility_code"), open_bills.c.bill_id == bindparam("bill_id"))
 )
-_ADD: Final = insert(settlements)
+_ADD: Final = insert(settlements).values(
+    {column.name: bindparam(column.name) for column in settlements.c if column.name != "ordinal"}
+)
 
 
 class InForce(NamedTuple):
@@ -117,12 +126,17 @@ def in_force(connection: Connection, facility_code: str, bill_id: str) -> InForc
     return InForce(row[0], row[1], bytes(row[2])) if row else None
 
 
-def add_settlement(connection: Connection, record: Record, hashed: str) -> None:
-    """Write a settlement with its record's hash."""
+def adding_settlement(record: Record, hashed: str) -> Statement:
+    """The statement that writes a settlement with its record's hash."""
     values = record._asdict()
     values |= values.pop("person_year")._asdict() | values.pop("link")._asdict()
     values |= dict(zip(BEFORE, values.pop("before"), strict=True)) | dict(zip(PAID, values.pop("payers"), strict=True))
-    connection.execute(_ADD, values | {"record_hash": hashed})
+    return Statement(_ADD, values | {"record_hash": hashed})
+
+
+def add_settlement(connection: Connection, record: Record, hashed: str) -> None:
+    """Write a settlement with its record's hash."""
+    connection.execute(*adding_settlement(record, hashed))
 
 
 def add_reversal(connection: Connection, reversal: Reversal, hashed: str) -> None:

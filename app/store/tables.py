@@ -32,7 +32,7 @@ from app.settlement.result import Payers
 from app.settlement.year import YearToDate
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
 
 METADATA: Final = MetaData(
     naming_convention={
@@ -191,12 +191,13 @@ open_bills = Table(
 )
 
 
-def insert_if_absent(table: Table) -> dict[str, postgresql.Insert | sqlite.Insert]:
+def insert_if_absent(table: Table, rows: Select[Any] | None = None) -> dict[str, postgresql.Insert | sqlite.Insert]:
     """The statement, by dialect, that inserts a row and does nothing where its key is there; the key decides races."""
-    return {
-        "postgresql": postgresql.insert(table).on_conflict_do_nothing(),
-        "sqlite": sqlite.insert(table).on_conflict_do_nothing(),
-    }
+    on_postgresql, on_sqlite = postgresql.insert(table), sqlite.insert(table)
+    if rows is not None:
+        names = [column.name for column in table.c]
+        on_postgresql, on_sqlite = on_postgresql.from_select(names, rows), on_sqlite.from_select(names, rows)
+    return {"postgresql": on_postgresql.on_conflict_do_nothing(), "sqlite": on_sqlite.on_conflict_do_nothing()}
 
 
 def raw(column: Column[Any]) -> ColumnElement[Any]:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.settlement.settle import Refused
-from app.store.person_years import lock_year, move_year
-from app.store.settlements import add_settlement, in_force, take_key
+from app.store.person_years import locking_year, moving_year, state_of
+from app.store.settlements import adding_settlement, in_force, taking_key
+from app.store.together import run_together
 from app.usecases.moments import new_id
-from app.usecases.recording import BillToSettle, Recorder, keep, refused_without_pack, settle_at_end
+from app.usecases.recording import BillToSettle, Recorder, Settled, keep, refused_without_pack, settle_at_end
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from app.settlement.pack import Pack
     from app.settlement.result import Settlement
+    from app.store.person_years import YearState
+    from app.store.settlements import PersonYear
+    from app.store.together import Statement
 
 # A key can be freed between the attempt to take it and the look at who has it.
 _LOOKS: Final = 3
@@ -54,37 +59,57 @@ def settle_bill(recorder: Recorder, to_settle: BillToSettle) -> Outcome:
     moment = recorder.clock()
     settlement_id = new_id(moment)
 
-    def work(connection: Connection) -> Outcome:
-        known = _take_key(connection, to_settle, settlement_id)
+    person_year = None if pack is None else to_settle.person_year(pack)
+
+    def work(connection: Connection) -> Outcome | _ToRecord:
+        known, state = _take_key_and_lock(connection, to_settle, settlement_id, person_year)
         if known is not None:
             return known
-        if pack is None:
+        if pack is None or state is None:
             return refused_without_pack(bill)
-        person_year = to_settle.person_year(pack)
-        state = lock_year(connection, person_year)
         settled = settle_at_end(to_settle, pack, state, moment, recorder.wire, settlement_id=settlement_id)
         if isinstance(settled, Refused):
             return settled
         keep(connection, pack, recorder)
-        add_settlement(connection, settled.record, settled.state.record_hash)
-        move_year(connection, person_year, settled.state)
-        return Recorded(settlement_id, settled.record.answer, settled.settlement)
+        return _ToRecord(settled, pack)
 
-    outcome = recorder.ledger.write(work, lambda outcome: isinstance(outcome, Recorded))
-    if pack is not None and isinstance(outcome, Recorded):
-        recorder.ledger.packs_kept.add(pack.hash)
-    return outcome
+    outcome = recorder.ledger.write(work, _is_to_record, _recording)
+    if not isinstance(outcome, _ToRecord):
+        return outcome
+    recorder.ledger.packs_kept.add(outcome.pack.hash)
+    return Recorded(settlement_id, outcome.settled.record.answer, outcome.settled.settlement)
 
 
-def _take_key(connection: Connection, to_settle: BillToSettle, settlement_id: str) -> Replayed | Conflict | None:
-    """Take the bill's key, or say what is recorded under it."""
+class _ToRecord(NamedTuple):
+    settled: Settled
+    pack: Pack
+
+
+def _is_to_record(outcome: Outcome | _ToRecord) -> bool:
+    return isinstance(outcome, _ToRecord)
+
+
+def _recording(outcome: Outcome | _ToRecord) -> tuple[Statement, ...]:
+    assert isinstance(outcome, _ToRecord), "nothing else is kept"
+    record, state = outcome.settled.record, outcome.settled.state
+    return adding_settlement(record, state.record_hash), moving_year(record.person_year, state)
+
+
+def _take_key_and_lock(
+    connection: Connection, to_settle: BillToSettle, settlement_id: str, person_year: PersonYear | None
+) -> tuple[Replayed | Conflict | None, YearState | None]:
+    """Take the bill's key, then the person's year, or say what is recorded under the key."""
     key = to_settle.bill.facility.code, to_settle.bill.bill_id
+    statements = [taking_key(connection, *key, settlement_id)]
+    if person_year is not None:
+        statements += locking_year(connection, person_year, settlement_id)
     for _ in range(_LOOKS):
-        if take_key(connection, *key, settlement_id):
-            return None
+        taken, *year = run_together(connection, statements)
+        if taken is not None:
+            return None, state_of(year[-1]) if year and year[-1] else None
         known = in_force(connection, *key)
         if known is not None:
             if known.fingerprint == to_settle.fingerprint:
-                return Replayed(known.settlement_id, known.answer)
-            return Conflict(known.settlement_id)
+                return Replayed(known.settlement_id, known.answer), None
+            return Conflict(known.settlement_id), None
     raise AssertionError("a key that is neither free nor taken")

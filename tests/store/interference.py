@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from sqlalchemy import event
 
+from app.store import together
 from tests.store.desk import Desk
 
 # Does its harm before a statement, with the driver's cursor and what runs the statement.
@@ -29,8 +30,16 @@ def at_statement(desk: Desk, number: int, harm: Harm, *, always: bool = False) -
             done.append(statement)
             harm(cursor, lambda: cursor.execute(statement, parameters))
 
+    def instead(driver: Any, statement: bytes, parameters: Any) -> Any:
+        cursor = driver.cursor()
+        before(cursor, statement.decode(), parameters, None)
+        cursor.execute(statement, parameters)
+        return cursor
+
     event.listen(desk.ledger.engine, "do_execute", before)
-    yield done
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(together, "_execute", instead)
+        yield done
     event.remove(desk.ledger.engine, "do_execute", before)
 
 
@@ -84,16 +93,17 @@ def lost(desk: Desk) -> Exception:
 def at_commit(desk: Desk, harm: Callable[[Any, Callable[[], object]], None]) -> Iterator[list[str]]:
     """Do harm at the next commit, with the driver's connection and what commits: the harm done."""
     dialect = desk.ledger.engine.dialect
-    commit = dialect.do_commit
+    alone, pipelined = dialect.do_commit, together._commit
     done: list[str] = []
 
-    def instead(connection: Any) -> None:
+    def instead(connection: Any, commit: Callable[[], object]) -> None:
         if done:
-            commit(connection)
+            commit()
             return
         done.append("COMMIT")
-        harm(connection.driver_connection, lambda: commit(connection))
+        harm(connection, commit)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(dialect, "do_commit", instead)
+        patched.setattr(dialect, "do_commit", lambda it: instead(it.driver_connection, lambda: alone(it)))
+        patched.setattr(together, "_commit", lambda it: instead(it, lambda: pipelined(it)))
         yield done
