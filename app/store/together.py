@@ -1,18 +1,28 @@
-"""Statements that go to the database together: with PostgreSQL one wait for all of them, not one for each."""
+"""Statements that go to the database together: with PostgreSQL one wait for all of them, not one for each.
+
+psycopg's own pipeline wakes up once a statement and gives up the interpreter each time; under load these turns take
+longer than the statements. So this speaks to libpq through psycopg's wrapper (`psycopg.pq`), and waits once.
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
 import psycopg
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.waiting import Ready, Wait
 from sqlalchemy import exc
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
-    from sqlalchemy import Connection, Dialect, Executable
-    from sqlalchemy.sql.compiler import Compiled
+    from psycopg.pq.abc import PGconn, PGresult
+    from sqlalchemy import Connection, Executable
+    from sqlalchemy.sql.compiler import SQLCompiler
 
 Row: TypeAlias = "tuple[Any, ...]"
 
@@ -67,43 +77,110 @@ def _pipelined(connection: Connection, statements: Sequence[Statement], *, commi
     assert isinstance(driver, psycopg.Connection), "PostgreSQL is spoken to through psycopg"
     commit_is_sent = False
     try:
-        with driver.pipeline():
-            cursors = [_execute(driver, _text(sql, connection.dialect), values) for sql, values in statements]
+        sent = [_prepared(connection.info, driver, statement) for statement in statements]
+        begins = driver.pgconn.transaction_status == TransactionStatus.IDLE
+        driver.pgconn.enter_pipeline_mode()
+        try:
+            if begins:
+                driver.pgconn.send_query_params(b"BEGIN", None)
+            for each in sent:
+                _send(driver, each)
             if commits:
                 commit_is_sent = True
-                _commit(driver)
-        rows = [_row(cursor) for cursor in cursors]
+                _send_commit(driver)
+        finally:
+            results = _finish(driver)
+            driver.pgconn.exit_pipeline_mode()
+        rows = [_row(driver, result) for result in results]
     except psycopg.Error as error:
         told = _as_sqlalchemy_tells_it(connection, driver, error)
         # Behind a failed statement the server runs nothing, COMMIT neither.
-        failed_before = driver.info.transaction_status == psycopg.pq.TransactionStatus.INERROR
+        failed_before = driver.pgconn.transaction_status == TransactionStatus.INERROR
         if commit_is_sent and not failed_before:
             raise CommitBroke from told
         raise told from error
     if commits:
         # It has happened; this tells SQLAlchemy.
         connection.commit()
-    return rows
+    return rows[begins : begins + len(statements)]
 
 
-def _row(cursor: psycopg.Cursor[Row]) -> Row | None:
-    # Not by its description, which would be made for nothing but the question.
-    return cursor.fetchone() if cursor.pgresult is not None and cursor.pgresult.nfields else None
+class _Sent(NamedTuple):
+    """A prepared statement's name, and its values as they are sent."""
+
+    name: bytes
+    values: Sequence[Any]
+    formats: Sequence[Any]
 
 
-def _execute(driver: psycopg.Connection[Row], text: bytes, values: Mapping[str, Any]) -> psycopg.Cursor[Row]:
-    return driver.execute(text, values)
+def _prepared(info: dict[str, Any], driver: psycopg.Connection[Row], statement: Statement) -> _Sent:
+    """Prepare a statement, unless this connection has: `info` lives as long as it does."""
+    text, names = _text(statement.sql)
+    adapted = Transformer(driver)
+    values = adapted.dump_sequence([statement.values[name] for name in names], [PyFormat.AUTO] * len(names))
+    known: dict[bytes, bytes] = info.setdefault("onestop_prepared", {})
+    name = known.get(text)
+    if name is None:
+        name = b"onestop_%d" % len(known)
+        result = driver.pgconn.prepare(name, text, adapted.types)
+        if result.status != ExecStatus.COMMAND_OK:
+            raise error_from_result(result, driver.info.encoding)
+        known[text] = name
+    return _Sent(name, values, adapted.formats or ())
 
 
-def _commit(driver: psycopg.Connection[Row]) -> None:
-    driver.commit()
+def _send(driver: psycopg.Connection[Row], sent: _Sent) -> None:
+    driver.pgconn.send_query_prepared(*sent)
+
+
+def _send_commit(driver: psycopg.Connection[Row]) -> None:
+    driver.pgconn.send_query_params(b"COMMIT", None)
+
+
+def _finish(driver: psycopg.Connection[Row]) -> list[PGresult]:
+    """End the pipeline and wait for its results: one a statement."""
+    driver.pgconn.pipeline_sync()
+    return driver.wait(_exchange(driver.pgconn))
+
+
+def _exchange(pgconn: PGconn) -> Generator[Wait, Ready | int, list[PGresult]]:
+    """Send what is queued and collect all results, in the way in which psycopg's connections wait."""
+    while pgconn.flush():
+        # Where both sides only wrote, both would wait.
+        if (yield Wait.RW) & Ready.R:
+            pgconn.consume_input()
+    results: list[PGresult] = []
+    while True:
+        yield Wait.R
+        pgconn.consume_input()
+        while not pgconn.is_busy():
+            result = pgconn.get_result()
+            if result is None:
+                continue
+            if result.status == ExecStatus.PIPELINE_SYNC:
+                return results
+            results.append(result)
+
+
+def _row(driver: psycopg.Connection[Row], result: PGresult) -> Row | None:
+    if result.status == ExecStatus.FATAL_ERROR:
+        raise error_from_result(result, driver.info.encoding)
+    if result.status != ExecStatus.TUPLES_OK or not result.ntuples:
+        return None
+    adapted = Transformer(driver)
+    adapted.set_pgresult(result)
+    return adapted.load_row(0, tuple)
+
+
+_DIALECT: Final = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # it has no types
 
 
 # Many more than there are statements of ours.
 @lru_cache(1024)
-def _text(sql: Executable, dialect: Dialect) -> bytes:
-    compiled: Compiled = sql.compile(dialect=dialect)  # type: ignore[attr-defined]  # all of ours can
-    return str(compiled).encode()
+def _text(sql: Executable) -> tuple[bytes, list[str]]:
+    """A statement as PostgreSQL reads it, and the names of its values in their order."""
+    compiled = cast("SQLCompiler", sql.compile(dialect=_DIALECT))  # type: ignore[attr-defined]  # all of ours can
+    return compiled.string.encode(), list(compiled.positiontup or ())
 
 
 def _as_sqlalchemy_tells_it(

@@ -30,15 +30,25 @@ def at_statement(desk: Desk, number: int, harm: Harm, *, always: bool = False) -
             done.append(statement)
             harm(cursor, lambda: cursor.execute(statement, parameters))
 
-    def instead(driver: Any, statement: bytes, parameters: Any) -> Any:
-        cursor = driver.cursor()
-        before(cursor, statement.decode(), parameters, None)
-        cursor.execute(statement, parameters)
-        return cursor
+    send, prepared = together._send, together._prepared
+    texts: dict[bytes, str] = {}
+
+    def named(info: Any, driver: Any, statement: together.Statement) -> Any:
+        sent = prepared(info, driver, statement)
+        texts[sent.name] = str(statement.sql)
+        return sent
+
+    def instead(driver: Any, sent: Any) -> None:
+        seen.append(texts[sent.name])
+        if len(seen) == number or (always and len(seen) > number):
+            done.append(texts[sent.name])
+            harm(driver.cursor(), lambda: send(driver, sent))
+        send(driver, sent)
 
     event.listen(desk.ledger.engine, "do_execute", before)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(together, "_execute", instead)
+        patched.setattr(together, "_prepared", named)
+        patched.setattr(together, "_send", instead)
         yield done
     event.remove(desk.ledger.engine, "do_execute", before)
 
@@ -93,7 +103,7 @@ def lost(desk: Desk) -> Exception:
 def at_commit(desk: Desk, harm: Callable[[Any, Callable[[], object]], None]) -> Iterator[list[str]]:
     """Do harm at the next commit, with the driver's connection and what commits: the harm done."""
     dialect = desk.ledger.engine.dialect
-    alone, pipelined = dialect.do_commit, together._commit
+    alone, send = dialect.do_commit, together._send_commit
     done: list[str] = []
 
     def instead(connection: Any, commit: Callable[[], object]) -> None:
@@ -103,7 +113,11 @@ def at_commit(desk: Desk, harm: Callable[[Any, Callable[[], object]], None]) -> 
         done.append("COMMIT")
         harm(connection, commit)
 
+    def sent_at_once(driver: Any) -> None:
+        send(driver)
+        together._finish(driver)
+
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(dialect, "do_commit", lambda it: instead(it.driver_connection, lambda: alone(it)))
-        patched.setattr(together, "_commit", lambda it: instead(it, lambda: pipelined(it)))
+        patched.setattr(together, "_send_commit", lambda it: instead(it, lambda: sent_at_once(it)))
         yield done
