@@ -226,12 +226,14 @@ def _engine(url: URL) -> Engine:
             "keepalives_interval": 5,
             "keepalives_count": 3,
             "tcp_user_timeout": STATEMENT_SECONDS * 1000,
+            # With each ROLLBACK the driver would forget all that is prepared: ours (app/store/together.py) too.
+            "prepare_threshold": None,
         },
     )
 
     @event.listens_for(engine, "connect")
     def _one_type_of_integer(connection: object, _record: object) -> None:
-        # The driver's own choice goes by the value, and a statement is prepared anew for each mixture of types.
+        # The driver's own choice goes by the value; a statement is prepared for one mixture of types.
         connection.adapters.register_dumper(int, Int8BinaryDumper)  # type: ignore[attr-defined]  # the driver's own
 
     return engine

@@ -84,10 +84,10 @@ def terminate(desk: Desk, pid: int | None = None) -> int:
 
 
 def cut(desk: Desk) -> Harm:
-    """The connection is ended by the server before the statement."""
+    """The connection is ended by the server before the statement, unless it was before one sent together with it."""
 
     def harm(cursor: Any, run: Callable[[], object]) -> None:
-        assert terminate(desk, cursor.connection.info.backend_pid) == 1
+        assert terminate(desk, cursor.connection.info.backend_pid) <= 1
 
     return harm
 

@@ -85,3 +85,11 @@ def test_a_connection_that_ends_by_itself(desk: Desk, *, is_last: bool) -> None:
     with pytest.raises(OutcomeUnknown if is_last else LedgerUnreachable):
         desk.ledger.write(nothing if is_last else together, last=lambda _: statements if is_last else ())
     assert kept(desk) == []
+
+
+def test_what_is_prepared_outlives_a_rollback(desk: Desk) -> None:
+    for _ in range(8):
+        desk.ledger.read(lambda connection: connection.execute(COUNT).all())
+        desk.ledger.write(lambda connection: run_together(connection, [adding("a")]), lambda _: False)
+    desk.ledger.write(nothing, last=lambda _: [adding("a")])
+    assert kept(desk) == ["a"]
