@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from app.access.pseudonyms import Pseudonyms
 from app.api import his, ledger_requests, ops, problems, records
 from app.api.answers import collect_rarely
+from app.api.cores import stay_on_a_core
 from app.api.guards import Observed
 from app.api.openapi import openapi_document
 from app.api.state import Parts
@@ -67,6 +68,7 @@ def app_from_environment() -> FastAPI:
     """Make the application as a worker process does: with the settings of its environment."""
     app = create_app(read_settings())
     collect_rarely()
+    stay_on_a_core()
     return app
 
 

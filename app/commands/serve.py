@@ -73,6 +73,7 @@ def _run(
     from uvicorn import Config, Server
     from uvicorn.supervisors import Multiprocess
 
+    from app.api.cores import let_workers_stay
     from app.api.protocol import Http
     from app.observe.logs import library_lines, logger_for
 
@@ -94,6 +95,7 @@ def _run(
     # Ctrl-C is how a person ends it, and no mistake.
     with suppress(KeyboardInterrupt):
         if workers > 1:
+            let_workers_stay(workers)
             Multiprocess(config, [listener]).run()
         else:
             Server(config).run([listener])

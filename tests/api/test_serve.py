@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -157,6 +158,20 @@ def test_a_worker_that_dies_is_replaced() -> None:
         assert first not in _workers(service)
         assert service.preview(BODY).status_code == 200
         assert stop(service) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system lets a process choose its core")
+def test_a_worker_for_each_core_stays_on_its_own_and_fewer_go_where_they_like() -> None:
+    cores = os.sched_getaffinity(0)
+    if len(cores) < 2:
+        pytest.skip("one core leaves nothing to choose")
+    with running("--workers", str(len(cores))) as service:
+        service.lives()
+        stays = [os.sched_getaffinity(worker) for worker in _workers(service)]
+    assert sorted(map(sorted, stays)) == [[core] for core in sorted(cores)]
+    with running("--workers", str(len(cores) + 1)) as service:
+        service.lives()
+        assert {frozenset(os.sched_getaffinity(worker)) for worker in _workers(service)} == {frozenset(cores)}
 
 
 def _workers(service: Service) -> list[int]:
