@@ -1,7 +1,7 @@
 """Cores: where there is a worker for each of them, every worker stays on one.
 
 A worker's threads take turns at the interpreter; on one core they hand it on without waking another, and find their
-data there. It settles a tenth more bills a second (docs/benchmarks.md).
+data there.
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from psycopg.types.numeric import Int8BinaryDumper
 from sqlalchemy import create_engine, event, exc, make_url
@@ -85,41 +86,27 @@ class Ledger:
         Where the database asks for it the work is done again from the start.
         Raises `LedgerUnreachable`, `LedgerBusy`: nothing was recorded; `OutcomeUnknown`: perhaps.
         """
-        return self._run(work, is_kept, last, writes=True)
+        return self._run(_Transaction(work, is_kept, last, writes=True))
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
         """Run a piece of work that changes nothing, on one state of the ledger. Raises as `write`."""
-        return self._run(work, lambda _: False, lambda _: (), writes=False)
+        return self._run(_Transaction(work, lambda _: False, lambda _: (), writes=False))
 
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()
 
-    def _run(
-        self,
-        work: Callable[[Connection], Result],
-        is_kept: Callable[[Result], bool],
-        last: Callable[[Result], Sequence[Statement]],
-        *,
-        writes: bool,
-    ) -> Result:
+    def _run(self, transaction: _Transaction[Result]) -> Result:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return self._attempt(work, is_kept, last, writes=writes)
+                return self._attempt(transaction)
             except _Again as again:
                 if attempt == _ATTEMPTS:
                     raise again.meaning from again.__cause__
                 time.sleep(_PAUSE_SECONDS * attempt)
         raise AssertionError("the last attempt returns or raises")
 
-    def _attempt(
-        self,
-        work: Callable[[Connection], Result],
-        is_kept: Callable[[Result], bool],
-        last: Callable[[Result], Sequence[Statement]],
-        *,
-        writes: bool,
-    ) -> Result:
+    def _attempt(self, transaction: _Transaction[Result]) -> Result:
         try:
             connection = self.engine.connect()
         except exc.TimeoutError as error:
@@ -127,11 +114,11 @@ class Ledger:
         except exc.DBAPIError as error:
             raise LedgerUnreachable("the database does not answer") from error
         with connection:
-            connection = connection.execution_options(onestop_writes=writes)
+            connection = connection.execution_options(onestop_writes=transaction.writes)
             try:
-                result = work(connection)
-                if is_kept(result):
-                    commit_together(connection, last(result))
+                result = transaction.work(connection)
+                if transaction.is_kept(result):
+                    commit_together(connection, transaction.last(result))
                 else:
                     _give_up(connection)
             except CommitBroke as broke:
@@ -147,6 +134,16 @@ class Ledger:
                 _give_up(connection)
                 raise
             return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Transaction(Generic[Result]):
+    """What `Ledger.write` is asked for."""
+
+    work: Callable[[Connection], Result]
+    is_kept: Callable[[Result], bool]
+    last: Callable[[Result], Sequence[Statement]]
+    writes: bool
 
 
 class _Again(Exception):

@@ -37,13 +37,9 @@ _MOVE: Final = update(person_years).where(*_KEY).values({name: bindparam(name) f
 _HAS_KEY: Final = exists().where(open_bills.c.settlement_id == bindparam("settlement_id"))
 _LOCK: Final = _FIND.with_for_update(of=person_years)
 _LOCK_WITH_KEY: Final = _LOCK.where(_HAS_KEY)
-_OPEN: Final = insert_if_absent(
-    person_years, select(*[bindparam(f"new_{column.name}", type_=column.type) for column in person_years.c])
-)
-_OPEN_WITH_KEY: Final = insert_if_absent(
-    person_years,
-    select(*[bindparam(f"new_{column.name}", type_=column.type) for column in person_years.c]).where(_HAS_KEY),
-)
+_NEW: Final = select(*[bindparam(f"new_{column.name}", type_=column.type) for column in person_years.c])
+_OPEN: Final = insert_if_absent(person_years, _NEW)
+_OPEN_WITH_KEY: Final = insert_if_absent(person_years, _NEW.where(_HAS_KEY))
 
 
 def locking_year(

@@ -24,11 +24,14 @@ def at_statement(desk: Desk, number: int, harm: Harm, *, always: bool = False) -
     seen: list[str] = []
     done: list[str] = []
 
-    def before(cursor: Any, statement: str, parameters: Any, context: Any) -> None:
+    def strike(statement: str, cursor: Any, run: Callable[[], object]) -> None:
         seen.append(statement)
         if len(seen) == number or (always and len(seen) > number):
             done.append(statement)
-            harm(cursor, lambda: cursor.execute(statement, parameters))
+            harm(cursor, run)
+
+    def before(cursor: Any, statement: str, parameters: Any, context: Any) -> None:
+        strike(statement, cursor, lambda: cursor.execute(statement, parameters))
 
     send, prepared = together._send, together._prepared
     texts: dict[bytes, str] = {}
@@ -39,10 +42,7 @@ def at_statement(desk: Desk, number: int, harm: Harm, *, always: bool = False) -
         return sent
 
     def instead(driver: Any, sent: Any) -> None:
-        seen.append(texts[sent.name])
-        if len(seen) == number or (always and len(seen) > number):
-            done.append(texts[sent.name])
-            harm(driver.cursor(), lambda: send(driver, sent))
+        strike(texts[sent.name], driver.cursor(), lambda: send(driver, sent))
         send(driver, sent)
 
     event.listen(desk.ledger.engine, "do_execute", before)
@@ -85,9 +85,13 @@ def terminate(desk: Desk, pid: int | None = None) -> int:
 
 def cut(desk: Desk) -> Harm:
     """The connection is ended by the server before the statement, unless it was before one sent together with it."""
+    ended: set[int] = set()
 
     def harm(cursor: Any, run: Callable[[], object]) -> None:
-        assert terminate(desk, cursor.connection.info.backend_pid) <= 1
+        pid = cursor.connection.info.backend_pid
+        if pid not in ended:
+            ended.add(pid)
+            assert terminate(desk, pid) == 1
 
     return harm
 
