@@ -51,10 +51,14 @@ plain: .venv/.installed ## take the compiled parts away: everything runs as plai
 	@$(BIN)/python -m tools.compile --remove
 	@rm -f .venv/.compiled
 
-lock: setup ## write requirements/*.lock from pyproject.toml (UPGRADE=1 takes the newest releases)
+lock: $(BIN)/uv ## write requirements/*.lock from pyproject.toml (UPGRADE=1 takes the newest releases)
 	$(LOCK) --output-file requirements/runtime.lock
 	$(LOCK) --output-file requirements/dev.lock --group dev --constraint requirements/runtime.lock
 	$(LOCK) --output-file requirements/bench.lock --group bench --constraint requirements/dev.lock
+
+# Not `setup`, which refuses what does not fit the lock that is to be written.
+$(BIN)/uv:
+	@$(MAKE) setup
 
 clean: ## remove .venv, caches and build outputs
 	rm -rf .venv *.so dist build mutants htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

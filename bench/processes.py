@@ -67,6 +67,9 @@ Run = tuple[Sequence[str], Sequence[int], Path]
 
 def timed(*runs: Run) -> float:
     """Seconds from the start of a program, or of several at once, to their good end; each with its cores and output."""
+    for _, _, target in runs:
+        # On some file systems closing a file that was emptied and written again waits for the disk.
+        target.unlink(missing_ok=True)
     begin = perf_counter()
     processes = [start(*run) for run in runs]
     try:

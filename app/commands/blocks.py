@@ -77,12 +77,13 @@ def _blocks_of_lines(chunks: Iterator[bytes]) -> Iterator[Block]:
     # One more than a request may have: the line may end in CR LF.
     longest = MAX_BODY + 1
     for chunk in chunks:
-        rest += chunk
-        end = rest.rfind(b"\n") + 1
+        end = chunk.rfind(b"\n") + 1
         if end:
-            yield from _portions(rest[:end])
-            rest = rest[end:]
-        elif len(rest) > longest:
+            yield from _portions(b"".join((rest, memoryview(chunk)[:end])))
+            rest = chunk[end:]
+            continue
+        rest += chunk
+        if len(rest) > longest:
             skipped, after = _skip_line(chunks)
             yield Block(rest[: longest + 1], one_document=False, consumed=len(rest) + skipped)
             rest = after

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 import traceback
+from collections import deque
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
+from mmap import mmap
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.api import problems
@@ -29,15 +30,18 @@ if TYPE_CHECKING:
     from app.policies.catalogue import Catalogue
 
 # One block in work and one waiting, so that no worker waits for its next one.
-_BLOCKS_A_WORKER: Final = 2
-# How far answers may run ahead of the one whose turn it is.
-_AHEAD: Final = 4
+_OWED: Final = 2
+# How many blocks of a worker may be under way: given to it, and not yet the ones whose turn it was.
+_UNDER_WAY: Final = 4
 
 
 class BlockAnswer(NamedTuple):
-    """The answers to one block, a line each, the counts of what became of its requests, and our own mistakes."""
+    """The answers to one block, a line each, the counts of what became of its requests, and our own mistakes.
 
-    data: bytes
+    `data` may lie in memory that the next answers take: it is to be used before these are asked for.
+    """
+
+    data: bytes | memoryview
     settled: int
     refused: int
     consumed: int
@@ -45,15 +49,15 @@ class BlockAnswer(NamedTuple):
 
 
 def settle_blocks(blocks: Iterable[Block], catalogue: Catalogue, workers: int) -> Generator[BlockAnswer]:
-    """Settle blocks with some worker processes, a few blocks ahead of the slowest reader, in order.
+    """Settle blocks with some processes, of which this one is one, a few blocks ahead of the slowest, in order.
 
-    What is small enough for one block is settled without starting any. Raises `WorkerLost`.
+    What is small enough for one block is settled without starting another. Raises `WorkerLost`.
     """
     blocks = iter(blocks)
     first_two = list(islice(blocks, 2))
     every = chain(first_two, blocks)
     if workers > 1 and len(first_two) > 1:
-        yield from _settle_with_workers(every, catalogue, workers)
+        yield from _settle_with_workers(every, catalogue, workers - 1)
     else:
         yield from (settle_block(block, catalogue) for block in every)
 
@@ -89,85 +93,98 @@ class _Told(NamedTuple):
     consumed: int
 
 
-class _Memory:
-    """Memory of two processes, a file without a name: a place for the requests and one for the answers of each turn.
+# More than any block and any answers take: a request is cut off at 8 MiB, has at most 5,000 lines, and is told at most
+# 100 errors. Only what is written takes space.
+_ROOM: Final = 2**26
 
-    A worker owes two blocks at most, and is given the next one after it has answered the one before the last: so turns
-    may share a place with the last but one.
+
+class _Places:
+    """Places in memory of two processes, taken one after another, round and round.
+
+    Who writes has to know that what lay in the place before is not wanted any more.
     """
 
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-        self.turn = 0
+    def __init__(self, memory: memoryview) -> None:
+        self._memory = memory
+        self._next = 0
 
-    def put(self, kind: int, data: bytes) -> None:
-        written = 0
-        while written < len(data):
-            written += os.pwrite(self.descriptor, memoryview(data)[written:], self._place(kind) + written)
+    def put(self, data: bytes | memoryview) -> None:
+        self.get(len(data))[:] = data
 
-    def get(self, kind: int, size: int) -> bytes:
-        data = os.pread(self.descriptor, size, self._place(kind))
-        while len(data) < size:
-            data += os.pread(self.descriptor, size - len(data), self._place(kind) + len(data))
-        return data
-
-    def _place(self, kind: int) -> int:
-        # Far apart, and only what is written takes space.
-        return (2 * kind + self.turn % _BLOCKS_A_WORKER) << 36
+    def get(self, size: int) -> memoryview:
+        start = self._next
+        self._next = (start + _ROOM) % len(self._memory)
+        return self._memory[start : start + size]
 
 
-_REQUESTS: Final = 0
-_ANSWERS: Final = 1
+def _places_in(descriptor: int) -> tuple[_Places, _Places]:
+    """The places of a worker's requests and of its answers, in a file without a name."""
+    memory = memoryview(mmap(descriptor, (_OWED + _UNDER_WAY) * _ROOM))
+    os.close(descriptor)
+    return _Places(memory[: _OWED * _ROOM]), _Places(memory[_OWED * _ROOM :])
 
 
 @dataclass(slots=True)
 class _Worker:
-    """A worker process, the pipe to it, and the numbers of the blocks it has not answered yet."""
+    """A worker process, the pipe to it, and the numbers of its blocks: not answered yet, and under way at all."""
 
     process: BaseProcess
     pipe: Connection
-    given: _Memory
-    taken: _Memory
-    owes: list[int] = field(default_factory=list)
+    requests: _Places
+    answers: _Places
+    owes: deque[int] = field(default_factory=deque)
+    under_way: int = 0
+
+    @property
+    def is_free(self) -> bool:
+        return len(self.owes) < _OWED and self.under_way < _UNDER_WAY
 
     def take(self, number: int, block: Block) -> None:
-        self.given.put(_REQUESTS, block.data)
-        self.given.turn += 1
+        self.requests.put(block.data)
         try:
             self.pipe.send(_Told(len(block.data), block.one_document, block.consumed))
         except OSError:
             raise lost(self.process) from None
         self.owes.append(number)
+        self.under_way += 1
 
     def give(self) -> tuple[int, BlockAnswer]:
         try:
             size, *counts = self.pipe.recv()
         except (EOFError, OSError):
             raise lost(self.process) from None
-        answered = BlockAnswer(self.taken.get(_ANSWERS, size), *counts)
-        self.taken.turn += 1
-        return self.owes.pop(0), answered
+        return self.owes.popleft(), BlockAnswer(self.answers.get(size), *counts)
 
 
-def _settle_with_workers(blocks: Iterator[Block], catalogue: Catalogue, most: int) -> Generator[BlockAnswer]:
+def _settle_with_workers(blocks: Iterator[Block], catalogue: Catalogue, others: int) -> Generator[BlockAnswer]:
     workers: list[_Worker] = []
-    answered: dict[int, BlockAnswer] = {}
-    taken = given = 0
+    # Ours have no worker.
+    answered: dict[int, tuple[_Worker | None, BlockAnswer]] = {}
+    taken = given = ours = 0
     block = next(blocks, None)
     try:
         while block is not None or given < taken:
-            while (
-                block is not None
-                and taken - given < _AHEAD * most
-                and (worker := _free_worker(workers, catalogue, most)) is not None
-            ):
-                worker.take(taken, block)
+            while block is not None and (free := _free_worker(workers, catalogue, others)) is not None:
+                free.take(taken, block)
                 taken += 1
                 block = next(blocks, None)
-            answered.update(_next_answers(workers))
+            ready = _ready(workers, at_once=block is not None and ours < _UNDER_WAY)
+            for worker in ready:
+                number, answers = worker.give()
+                answered[number] = worker, answers
+            if not ready and block is not None:
+                answered[taken] = None, settle_block(block, catalogue)
+                ours += 1
+                taken += 1
+                block = next(blocks, None)
             while given in answered:
-                yield answered.pop(given)
+                whose, answers = answered.pop(given)
+                yield answers
                 given += 1
+                if whose is None:
+                    ours -= 1
+                else:
+                    whose.under_way -= 1
     finally:
         # All their answers are here, or nobody wants them any more.
         for worker in workers:
@@ -175,24 +192,24 @@ def _settle_with_workers(blocks: Iterator[Block], catalogue: Catalogue, most: in
         for worker in workers:
             worker.process.join()
             worker.pipe.close()
-            os.close(worker.given.descriptor)
 
 
 def _free_worker(workers: list[_Worker], catalogue: Catalogue, most: int) -> _Worker | None:
     """The worker with the least to do, or a new one while all are busy; None when all have enough."""
-    least = min(workers, key=lambda worker: len(worker.owes), default=None)
-    if least is None or (least.owes and len(workers) < most):
+    least = min((worker for worker in workers if worker.is_free), key=lambda worker: len(worker.owes), default=None)
+    if (least is None or least.owes) and len(workers) < most:
         least = _start_worker(catalogue)
         workers.append(least)
-    return least if len(least.owes) < _BLOCKS_A_WORKER else None
+    return least
 
 
-def _next_answers(workers: list[_Worker]) -> list[tuple[int, BlockAnswer]]:
+def _ready(workers: list[_Worker], *, at_once: bool) -> list[_Worker]:
+    """Whose answers are there; wait for some if there is nothing better to do."""
     from multiprocessing.connection import wait
 
     busy = [worker for worker in workers if worker.owes]
-    ready = wait([worker.pipe for worker in busy])
-    return [worker.give() for worker in busy if worker.pipe in ready]
+    ready = wait([worker.pipe for worker in busy], 0 if at_once else None)
+    return [worker for worker in busy if worker.pipe in ready]
 
 
 def _start_worker(catalogue: Catalogue) -> _Worker:
@@ -215,15 +232,18 @@ def _start_worker(catalogue: Catalogue) -> _Worker:
         raise not_started(error) from error
     theirs.close()
     memory = _anonymous_file()
+    os.truncate(memory, (_OWED + _UNDER_WAY) * _ROOM)
     # Where it is gone already, the first block will tell.
     with suppress(OSError):
         send_handle(ours, memory, process.pid)
-    return _Worker(process, ours, _Memory(memory), _Memory(memory))
+    return _Worker(process, ours, *_places_in(memory))
 
 
 def _anonymous_file() -> int:
     if hasattr(os, "memfd_create"):
         return os.memfd_create("onestop")
+    import tempfile
+
     with tempfile.TemporaryFile(buffering=0) as file:
         return os.dup(file.fileno())
 
@@ -249,14 +269,13 @@ def _work(pipe: Connection, not_ours: Connection | None, catalogue: Catalogue) -
         not_ours.close()
     collect_rarely()
     with _ending_with_the_parent():
-        memory = _Memory(recv_handle(pipe))
+        requests, answers = _places_in(recv_handle(pipe))
     while True:
         with _ending_with_the_parent():
             told: _Told = pipe.recv()
-        data = memory.get(_REQUESTS, told.size)
-        answered = settle_block(Block(data, told.one_document, told.consumed), catalogue)
-        memory.put(_ANSWERS, answered.data)
-        memory.turn += 1
+        block = Block(bytes(requests.get(told.size)), told.one_document, told.consumed)
+        answered = settle_block(block, catalogue)
+        answers.put(answered.data)
         with _ending_with_the_parent():
             pipe.send((len(answered.data), *answered[1:]))
 

@@ -57,7 +57,7 @@ def settle(
     if language not in ("zh-CN", "en"):
         raise typer.BadParameter("expected zh-CN or en", param_hint="--language")
     seen = out is None and sys.stdout is not None and sys.stdout.isatty()
-    render = _tables("en" if language == "en" else "zh-CN", on_terminal=seen) if explain else bytes
+    render = _tables("en" if language == "en" else "zh-CN", on_terminal=seen) if explain else memoryview
     try:
         catalogue = load_folder(packs) if packs else load_shipped(read_settings().packs_dir)
         for name in files:
@@ -168,7 +168,7 @@ def _size(files: list[str]) -> int | None:
     return sum(each.st_size for each in found) if known else None
 
 
-def _tables(language: Language, *, on_terminal: bool) -> Callable[[bytes], bytes]:
+def _tables(language: Language, *, on_terminal: bool) -> Callable[[bytes | memoryview], bytes]:
     """Make what turns answers into tables; it counts them, since a refusal does not say of which bill it is."""
     from rich.console import Console
 
@@ -181,9 +181,9 @@ def _tables(language: Language, *, on_terminal: bool) -> Callable[[bytes], bytes
     console = Console(width=None if on_terminal else TABLE_WIDTH, highlight=False, force_terminal=colours)
     numbers = count(1)
 
-    def render(data: bytes) -> bytes:
+    def render(data: bytes | memoryview) -> bytes:
         with console.capture() as captured:
-            for line in data.splitlines():
+            for line in bytes(data).splitlines():
                 console.print(answer_table(json.loads(line), language, next(numbers)))
                 console.print()
         return captured.get().encode()

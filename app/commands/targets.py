@@ -7,7 +7,6 @@ import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ class Unusable(Exception):
 
 
 @contextmanager
-def target(out: Path | None) -> Iterator[Callable[[bytes], None]]:
+def target(out: Path | None) -> Iterator[Callable[[bytes | memoryview], None]]:
     """Open where the answers go. Raises `Unusable`, and `BrokenPipeError` where nobody reads on."""
     if out is None:
         yield _standard_output()
@@ -41,7 +40,7 @@ def telling(name: object) -> Iterator[None]:
         raise Unusable(f"{name}: {error.strerror or error}") from error
 
 
-def _standard_output() -> Callable[[bytes], None]:
+def _standard_output() -> Callable[[bytes | memoryview], None]:
     if sys.stdout is None:
         raise Unusable("standard output is closed")
     # Past the buffer: blocks are large, and what a full disk refused must not come up again when the interpreter ends.
@@ -49,7 +48,7 @@ def _standard_output() -> Callable[[bytes], None]:
 
 
 @contextmanager
-def _special_file(out: Path) -> Iterator[Callable[[bytes], None]]:
+def _special_file(out: Path) -> Iterator[Callable[[bytes | memoryview], None]]:
     with telling(out):
         stream = out.open("wb", buffering=0)
     with stream:
@@ -57,10 +56,10 @@ def _special_file(out: Path) -> Iterator[Callable[[bytes], None]]:
 
 
 @contextmanager
-def _whole_file(out: Path) -> Iterator[Callable[[bytes], None]]:
+def _whole_file(out: Path) -> Iterator[Callable[[bytes | memoryview], None]]:
     # Through a symbolic link, which stays one.
     whole = Path(os.path.realpath(out))
-    part = whole.with_name(f".{whole.name}.{token_hex(4)}.part")
+    part = whole.with_name(f".{whole.name}.{os.urandom(4).hex()}.part")
     with telling(out):
         stream = part.open("xb", buffering=0)
     try:
@@ -76,8 +75,8 @@ def _whole_file(out: Path) -> Iterator[Callable[[bytes], None]]:
         part.unlink(missing_ok=True)
 
 
-def _writer(name: object, stream: BinaryIO) -> Callable[[bytes], None]:
-    def write(data: bytes) -> None:
+def _writer(name: object, stream: BinaryIO) -> Callable[[bytes | memoryview], None]:
+    def write(data: bytes | memoryview) -> None:
         rest = memoryview(data)
         with telling(name):
             while rest:

@@ -13,7 +13,7 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from app.cli import app
+from app.cli import VERBS, command_line
 
 ONESTOP = str(Path(sys.executable).parent / "onestop")
 DEADLINE = 60
@@ -25,7 +25,7 @@ def inside(*arguments, stdin=b""):
 
     With one worker: where tests run side by side, this process has threads, and is not one to fork.
     """
-    result = CliRunner(env=QUIET).invoke(app, [*map(str, arguments), "--workers=1"], input=stdin)
+    result = CliRunner(env=QUIET).invoke(command_line(*VERBS), [*map(str, arguments), "--workers=1"], input=stdin)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.stdout_bytes, result.stderr
 

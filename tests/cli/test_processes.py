@@ -177,8 +177,8 @@ def test_a_stream_that_does_not_work_is_one_clear_line(redirection, message):
 
 @pytest.fixture
 def at_work(folder):
-    """A run in the middle of its input, with workers, and a file half written."""
-    process = started("settle", "-", "--workers", "2", "--out", "out.ndjson")
+    """A run in the middle of its input, with two workers beside it, and a file half written."""
+    process = started("settle", "-", "--workers", "3", "--out", "out.ndjson")
     process.stdin.write(MANY + MANY)
     process.stdin.flush()
     assert wait_until(

@@ -18,7 +18,7 @@ from app.api import records
 from app.api.examples import BILL
 from app.api.stored_request import values_of, write_stored
 from app.api.wire import Malformed, read_request
-from app.cli import app
+from app.cli import VERBS, command_line
 from app.policies.catalogue import Catalogue, load_shipped
 from app.store import schema
 from app.store.ledger import Ledger
@@ -46,7 +46,7 @@ class Ended(NamedTuple):
 
 def onestop(*arguments: object) -> Ended:
     """`onestop …` in this process."""
-    result = CliRunner(env=QUIET).invoke(app, [*map(str, arguments)])
+    result = CliRunner(env=QUIET).invoke(command_line(*VERBS), [*map(str, arguments)])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return Ended(result.exit_code, result.stdout_bytes.decode(), result.stderr)
 
