@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Final, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, get_args
 
 from app.settlement.bill import CATEGORIES, STATUSES, TIERS
 from app.settlement.money import MONEY_PLACES, RATE_PLACES, WHOLE, Rate, plain_number
@@ -28,8 +27,7 @@ _NAME: Final = re.compile(r"[^\s@/?#]{1,64}")
 _ID: Final = re.compile(rf"{_NAME.pattern}@{_DAY.pattern}")
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """The form of one scalar: what is expected, in words, and its reader, which gives None for any other."""
 
     expected: str
@@ -37,8 +35,7 @@ class Form:
     unit: Unit | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A mapping: the form of each key. Any record but a title may hold a `source`."""
 
     required: dict[str, AnyForm]
@@ -56,15 +53,13 @@ class Record:
         return ", ".join((*self.required, *self.optional, *source))
 
 
-@dataclass(frozen=True, slots=True)
-class BandList:
+class BandList(NamedTuple):
     """The bands of critical-illness insurance, on the excess over the threshold."""
 
     band: Record
 
 
-@dataclass(frozen=True, slots=True)
-class SourceForm:
+class SourceForm(NamedTuple):
     """Where numbers come from."""
 
     expected: str = "a source: {document, clause} for the law, or {assumed: words}"

@@ -1,10 +1,9 @@
-"""A pack between its file and its dataclasses: checked values, each with its unit, its source and its file."""
+"""A pack between its file and its classes: checked values, each with its unit, its source and its file."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from app.settlement.money import MONEY_PLACES, RATE_PLACES, Fen, Rate
 from app.settlement.pack import Source
@@ -16,8 +15,7 @@ Unit = Literal["yuan", "share"]
 Value: TypeAlias = int | bool | str | date | Source | None
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):
     """One value: fen or ten-thousandths where it has a unit; `source` is the nearest one above it in its file."""
 
     value: Value
@@ -27,23 +25,20 @@ class Leaf:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(NamedTuple):
     """A list of branches (the bands of critical-illness insurance)."""
 
     branches: tuple[Branch, ...]
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """A place with an error; it is there, so it is not missing."""
 
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(NamedTuple):
     """A mapping of keys; the readers below are for a branch that was found complete and right."""
 
     entries: dict[str, Tree]

@@ -22,8 +22,7 @@ class Source(NamedTuple):
     assumed: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ScopePolicy:
+class ScopePolicy(NamedTuple):
     """Shares of class B lines that the patient first pays (乙类先行自付), by line category."""
 
     source: Source
@@ -46,8 +45,7 @@ class TierDeductible(NamedTuple):
     repeat: StayDeductible
 
 
-@dataclass(frozen=True, slots=True)
-class DeductiblePolicy:
+class DeductiblePolicy(NamedTuple):
     """The inpatient deductible by tier and its waiver (取消住院基金起付标准)."""
 
     waiver_source: Source
@@ -62,8 +60,7 @@ class TierRate(NamedTuple):
     source: Source
 
 
-@dataclass(frozen=True, slots=True)
-class BasicInsurancePolicy:
+class BasicInsurancePolicy(NamedTuple):
     """The pooled fund's rates (统筹基金支付比例) in and out of area, and its annual cap in fen."""
 
     annual_cap: Fen | None
@@ -76,8 +73,7 @@ class BasicInsurancePolicy:
     rate_bonus: Rate
 
 
-@dataclass(frozen=True, slots=True)
-class ChronicOutpatientPolicy:
+class ChronicOutpatientPolicy(NamedTuple):
     """Deductible in fen and rates for special chronic outpatient care (门诊特殊慢性病)."""
 
     source: Source
@@ -170,16 +166,14 @@ class AssistanceRow(NamedTuple):
     annual_cap: Fen | None
 
 
-@dataclass(frozen=True, slots=True)
-class MedicalAssistancePolicy:
+class MedicalAssistancePolicy(NamedTuple):
     """Medical assistance (医疗救助) by status; a status without a row gets nothing."""
 
     source: Source
     statuses: Mapping[Status, AssistanceRow]
 
 
-@dataclass(frozen=True, slots=True)
-class SecondReimbursementPolicy:
+class SecondReimbursementPolicy(NamedTuple):
     """Second reimbursement (二次报销) out of the fund's surplus."""
 
     source: Source
@@ -188,8 +182,7 @@ class SecondReimbursementPolicy:
     annual_cap: Fen | None
 
 
-@dataclass(frozen=True, slots=True)
-class BackstopPolicy:
+class BackstopPolicy(NamedTuple):
     """The backstop (兜底) to a target share of the cost, and who pays it."""
 
     source: Source
@@ -201,8 +194,7 @@ class BackstopPolicy:
     payer: str
 
 
-@dataclass(frozen=True, slots=True)
-class LocalSubsidyPolicy:
+class LocalSubsidyPolicy(NamedTuple):
     """The local subsidy (适当补助): a share of what the patient bears above his own share."""
 
     source: Source
@@ -212,16 +204,14 @@ class LocalSubsidyPolicy:
     annual_cap: Fen | None
 
 
-@dataclass(frozen=True, slots=True)
-class CatalogueDrugRatioPolicy:
+class CatalogueDrugRatioPolicy(NamedTuple):
     """The share of drug costs that must be within the catalogue (用药保障)."""
 
     source: Source
     threshold: Rate
 
 
-@dataclass(frozen=True, slots=True)
-class Pack:
+class Pack(NamedTuple):
     """One merged pack: a region's, or a region's with the overlay of a pooling area.
 
     `id` is the region's, `area` that of the file selected; both dates are inclusive, `effective_to` None is open.

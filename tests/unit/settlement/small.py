@@ -120,9 +120,14 @@ PACK = Pack(
 def pack(**blocks: Any) -> Pack:
     """The pack with some numbers of its blocks changed; None takes a block out."""
     changed: dict[str, Any] = {
-        name: None if new is None else replace(getattr(PACK, name), **new) for name, new in blocks.items()
+        name: None if new is None else with_numbers(getattr(PACK, name), **new) for name, new in blocks.items()
     }
-    return replace(PACK, **changed)
+    return PACK._replace(**changed)
+
+
+def with_numbers(block: Any, **numbers: Any) -> Any:
+    """A block with some numbers changed, and what it lays out of them."""
+    return replace(block, **numbers) if isinstance(block, CriticalIllnessPolicy) else block._replace(**numbers)
 
 
 def line(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
 
@@ -47,6 +47,7 @@ from app.settlement.pack import (
     TierRate,
 )
 from app.settlement.year import YearToDate
+from tests.unit.settlement.small import with_numbers
 
 T = TypeVar("T")
 Draw = Callable[[st.SearchStrategy[T]], T]
@@ -327,5 +328,5 @@ def of_status(bill: Bill, status: Any) -> Bill:
 def with_block(pack: Pack, name: str, **numbers: Any) -> Pack:
     """The pack with some numbers of a block changed, where it has the block."""
     block = getattr(pack, name)
-    changed: dict[str, Any] = {} if block is None else {name: replace(block, **numbers)}
-    return replace(pack, **changed)
+    changed: dict[str, Any] = {} if block is None else {name: with_numbers(block, **numbers)}
+    return pack._replace(**changed)

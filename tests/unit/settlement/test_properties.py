@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -220,7 +219,7 @@ def the_backstop_leaves_no_more_than_a_tenth(bill: Bill, pack: Pack, year: YearT
     target = pack.backstop.target if pack.backstop else Rate(9_000)
     backstop = BackstopPolicy(LAW, True, target, "total", "per_bill", None, "commercial_insurer")
     approved = bill._replace(encounter=bill.encounter._replace(referral="approved"))
-    settlement = settle(of_status(approved, "registered_poor"), replace(pack, backstop=backstop), year)
+    settlement = settle(of_status(approved, "registered_poor"), pack._replace(backstop=backstop), year)
     assert isinstance(settlement, Settlement)
     total = settlement.costs.total
     assert settlement.payers.patient <= total - (2 * total * target + 10_000) // 20_000
