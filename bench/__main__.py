@@ -47,7 +47,7 @@ def main() -> None:
     with progress() as say:
         parts: dict[str, Callable[[], tuple[list[Table], list[Goal]]]] = {
             "core": lambda: core.measure(3 if chosen.quick else 11, say),
-            "files": lambda: files.measure(*((500, 1) if chosen.quick else (FEW, 5)), memory, say),
+            "files": lambda: files.measure(*((500, 1) if chosen.quick else (FEW, 11)), memory, say),
             "previews": lambda: previews.measure(*((1, 0.5) if chosen.quick else (7, 2.0)), say),
             "ledger": lambda: ledgers.measure(
                 *((1, 1.0) if chosen.quick else (5, 4.0)), MANY if chosen.full else 0, say

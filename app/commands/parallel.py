@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
     from app.policies.catalogue import Catalogue
 
-# One block in work and one waiting, so that no worker waits for its next one.
-_OWED: Final = 2
+# One block in work and two waiting, so that no worker waits for its next one while we settle one ourselves.
+_OWED: Final = 3
 # How many blocks of a worker may be under way: given to it, and not yet the ones whose turn it was.
-_UNDER_WAY: Final = 4
+_UNDER_WAY: Final = 6
 
 
 class BlockAnswer(NamedTuple):
