@@ -98,7 +98,10 @@ def _run(
             let_workers_stay(workers)
             Multiprocess(config, [listener]).run()
         else:
-            Server(config).run([listener])
+            server = Server(config)
+            # From here on an event loop may be half made, and is none to raise through.
+            signal.signal(signal.SIGTERM, server.handle_exit)
+            server.run([listener])
 
 
 def _listener(host: str, port: int) -> socket.socket:

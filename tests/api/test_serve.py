@@ -143,9 +143,32 @@ def test_asked_politely_before_it_serves_it_ends_well_too(tmp_path: Path) -> Non
     while b"serving" not in log.read_bytes() and time.monotonic() < deadline:
         time.sleep(0.005)
     process.terminate()
-    assert process.wait(PATIENCE) == 0
+    assert process.wait(PATIENCE) == 0, log.read_text("utf-8")
     # The embedded database is made before it listens.
     assert {path.name for path in tmp_path.iterdir()} == {"log", "var"}
+
+
+def test_asked_politely_while_its_event_loop_begins_nothing_is_raised_through_it(tmp_path: Path) -> None:
+    program = (
+        "import app.cli, signal, uvicorn\n"
+        "run = uvicorn.Server.run\n"
+        "def asked(self, sockets):\n"
+        "    signal.raise_signal(signal.SIGTERM)\n"
+        "    print('went on')\n"
+        "    run(self, sockets)\n"
+        "uvicorn.Server.run = asked\n"
+        "app.cli.main()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "serve", "--port", "0"],
+        cwd=tmp_path,
+        env=os.environ | QUIET | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (0, b"went on\n"), ended.stderr
+    assert b"Traceback" not in ended.stderr
 
 
 def test_a_worker_that_dies_is_replaced() -> None:
