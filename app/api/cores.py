@@ -15,9 +15,9 @@ from typing import Final
 _STAY: Final = "ONESTOP_WORKER_A_CORE"
 
 
-def let_workers_stay(workers: int) -> None:
-    """Tell the workers to come to stay, if they are as many as the cores that this process may use."""
-    if sys.platform == "linux" and workers == len(os.sched_getaffinity(0)) > 1:
+def let_workers_stay() -> None:
+    """Tell the workers to come to stay, where the system lets them; they are as many as the cores."""
+    if sys.platform == "linux":
         os.environ[_STAY] = "1"
 
 

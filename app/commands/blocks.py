@@ -11,7 +11,7 @@ from app.api.wire import MAX_BODY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Some 50 ms of work: far more than passing it to a worker takes, and little enough to keep all workers busy to the end.
+# Some milliseconds of work: far more than passing it to a worker takes, and little enough to keep all busy to the end.
 BLOCK_SIZE: Final = 256 * 1024
 # An answer can be a hundred times as long as a broken line, so short lines are counted too.
 BLOCK_LINES: Final = 512

@@ -13,6 +13,7 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
+from app.commands.processes import cores
 from app.policies.catalogue import load_shipped
 from app.policies.errors import PacksRefused
 from app.settings import Settings, SettingsError, read_settings
@@ -95,7 +96,8 @@ def _run(
     # Ctrl-C is how a person ends it, and no mistake.
     with suppress(KeyboardInterrupt):
         if workers > 1:
-            let_workers_stay(workers)
+            if workers == cores():
+                let_workers_stay()
             Multiprocess(config, [listener]).run()
         else:
             server = Server(config)

@@ -19,6 +19,7 @@ from app.cli import VERBS, command_line
 from app.commands import serve
 from tests.api.service import ONESTOP, PATIENCE, PREVIEW, QUIET, Service, received, running, stop, written
 
+COMMAND = command_line(*VERBS)
 BODY = written({})
 
 
@@ -32,7 +33,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
     monkeypatch.setattr(serve, "_listener", never)
 
     def run(*options: str, **environment: str) -> tuple[int, str]:
-        result = CliRunner(env=QUIET | environment).invoke(command_line(*VERBS), ["serve", *options])
+        result = CliRunner(env=QUIET | environment).invoke(COMMAND, ["serve", *options])
         assert isinstance(result.exception, SystemExit), result.exception
         assert result.stdout == ""
         return result.exit_code, result.stderr

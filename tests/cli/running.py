@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from app.cli import VERBS, command_line
 
+COMMAND = command_line(*VERBS)
 ONESTOP = str(Path(sys.executable).parent / "onestop")
 DEADLINE = 60
 QUIET = {"COLUMNS": "", "PYTHONUNBUFFERED": "", "FORCE_COLOR": "", "ONESTOP_PACKS_DIR": "", "ONESTOP_LOG_FORMAT": ""}
@@ -25,7 +26,7 @@ def inside(*arguments, stdin=b""):
 
     With one worker: where tests run side by side, this process has threads, and is not one to fork.
     """
-    result = CliRunner(env=QUIET).invoke(command_line(*VERBS), [*map(str, arguments), "--workers=1"], input=stdin)
+    result = CliRunner(env=QUIET).invoke(COMMAND, [*map(str, arguments), "--workers=1"], input=stdin)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.stdout_bytes, result.stderr
 

@@ -27,6 +27,7 @@ from app.usecases.recording import BillToSettle, Recorder
 from app.usecases.reverse_settlement import Reversed, reverse_settlement
 from app.usecases.settle_bill import Recorded, settle_bill
 
+COMMAND = command_line(*VERBS)
 QUIET = {"COLUMNS": "", "FORCE_COLOR": "", "ONESTOP_PACKS_DIR": "", "ONESTOP_LOG_FORMAT": ""}
 BEGUN = datetime(2026, 1, 1, 3, tzinfo=UTC)
 NO_YEAR: dict[str, str] = {}
@@ -46,7 +47,7 @@ class Ended(NamedTuple):
 
 def onestop(*arguments: object) -> Ended:
     """`onestop …` in this process."""
-    result = CliRunner(env=QUIET).invoke(command_line(*VERBS), [*map(str, arguments)])
+    result = CliRunner(env=QUIET).invoke(COMMAND, [*map(str, arguments)])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return Ended(result.exit_code, result.stdout_bytes.decode(), result.stderr)
 
