@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
@@ -12,7 +13,7 @@ from bench.bills import bench_bills, stream_bills
 from bench.processes import Run, cores, module, onestop, peak_memory, timed
 from bench.product import answers_to
 from bench.report import Goal, Table
-from bench.timing import turned
+from bench.timing import in_rounds
 
 LINES, SMALL_LINES = 100, 5
 DIFFERENT_SMALL_BILLS = 2_000
@@ -59,6 +60,11 @@ def measure(
     return [speed, memory], goals
 
 
+def seconds_a_run(runs: list[Run]) -> float:
+    """Seconds for runs side by side, shared among them."""
+    return timed(*runs) / len(runs)
+
+
 def measure_speed(folder: Path, bills: int, rounds: int, say: Callable[[str], None]) -> tuple[Table, list[Goal]]:
     """Bills a second with one core, two, and all, and of the floor with one."""
     source, target, template = folder / "bills.ndjson", folder / "answers.ndjson", folder / "template.json"
@@ -73,11 +79,7 @@ def measure_speed(folder: Path, bills: int, rounds: int, say: Callable[[str], No
     if len(usable) > 1:
         runs[APART] = [(settle(source, 1), [core], folder / f"{core}.ndjson") for core in usable[:2]]
     runs[FLOOR] = [(module("bench.file_floor", str(source), str(template)), usable[:1], target)]
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for number in range(rounds):
-        say(f"files: round {number + 1} of {rounds}")
-        for name, run in turned(runs.items(), number):
-            seconds[name].append(timed(*run) / len(run))
+    seconds = in_rounds("files", {name: partial(seconds_a_run, run) for name, run in runs.items()}, rounds, say)
     table = Table(
         f"onestop settle: {bills:,} bills of {LINES} lines from file to file",
         ("", "bills a second", "MB/s read", "× one core", "of the floor, a core"),

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
@@ -19,7 +20,7 @@ from bench.http_floors import KINDS, PATH
 from bench.processes import ROOT, cores, module, on_cores, onestop, start, stop
 from bench.product import answers_to
 from bench.report import Goal, Table
-from bench.timing import turned
+from bench.timing import in_rounds
 
 LINES, CONNECTIONS, START_SECONDS = 100, 16, 30.0
 ONESTOP = "onestop serve"
@@ -81,9 +82,12 @@ def load(port: int, bodies: Path, seconds: float) -> Load:
     """One round of load from the last core."""
     command = module("bench.load", str(port), PATH, str(bodies), "--connections", str(CONNECTIONS))
     with on_cores(cores()[-1:]):
-        done = subprocess.run(
-            [*command, "--seconds", str(seconds)], cwd=ROOT, capture_output=True, check=True, text=True
-        )
+        return ran([*command, "--seconds", str(seconds)])
+
+
+def ran(command: list[str]) -> Load:
+    """What a command that prints one round found."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True)
     return Load(**json.loads(done.stdout))
 
 
@@ -100,7 +104,6 @@ def measure(rounds: int, seconds: float, say: Callable[[str], None]) -> tuple[li
     """Start all four, check that two of them settle alike, and load them in turn."""
     bodies = [msgspec.json.encode(bill) for bill in bench_bills(LINES)]
     answers = sorted(answers_to(bench_bills(LINES)), key=len)
-    found: dict[str, list[Load]] = {ONESTOP: [], **{name: [] for name in FLOORS.values()}}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="onestop-bench-")))
         template, requests = folder / "template.json", folder / "bodies.ndjson"
@@ -113,10 +116,8 @@ def measure(rounds: int, seconds: float, say: Callable[[str], None]) -> tuple[li
             ports[FLOORS[kind]] = stack.enter_context(serving(command))
         for body in bodies:
             assert payers(ports[ONESTOP], body) == payers(ports[FLOORS["msgspec"]], body), "the floor settles otherwise"
-        for number in range(rounds):
-            say(f"previews: round {number + 1} of {rounds}")
-            for name, port in turned(ports.items(), number):
-                found[name].append(load(port, requests, seconds))
+        loads = {name: partial(load, port, requests, seconds) for name, port in ports.items()}
+        found = in_rounds("previews", loads, rounds, say)
     return [table_of(found)], goals_of(found)
 
 

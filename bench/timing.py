@@ -1,8 +1,9 @@
 """Timing side by side: everybody in every round, in turning order, and the median of the rounds."""
 
 import gc
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import TypeVar
@@ -36,6 +37,18 @@ class Race:
         return median(mine / its for mine, its in zip(self.rounds[name], self.rounds[other], strict=True))
 
 
+def in_rounds(
+    part: str, contenders: Mapping[str, Callable[[], T]], rounds: int, say: Callable[[str], object]
+) -> dict[str, list[T]]:
+    """What each contender came to in each round, in turning order."""
+    found: dict[str, list[T]] = {name: [] for name in contenders}
+    for number in range(rounds):
+        say(f"{part}: round {number + 1} of {rounds}")
+        for name, run in turned(contenders.items(), number):
+            found[name].append(run())
+    return found
+
+
 def turned(contenders: Iterable[T], number: int) -> list[T]:
     """The contenders in the order of a round: each begins in its turn."""
     order = list(contenders)
@@ -49,11 +62,12 @@ def race(contenders: Sequence[Contender], rounds: int) -> Race:
     The garbage collector is on for all, as in the service, and starts every block with nothing to collect.
     """
     loops = {each.name: calibrate(each.work) for each in contenders}
-    measured: dict[str, list[float]] = {each.name: [] for each in contenders}
-    for number in range(rounds):
-        for each in turned(contenders, number):
-            measured[each.name].append(block(each.work, loops[each.name]) / each.units)
-    return Race(measured)
+
+    def seconds_a_unit(each: Contender) -> float:
+        return block(each.work, loops[each.name]) / each.units
+
+    blocks = {each.name: partial(seconds_a_unit, each) for each in contenders}
+    return Race(in_rounds("race", blocks, rounds, lambda _: None))
 
 
 def calibrate(work: Work) -> int:

@@ -15,11 +15,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.cli import VERBS, command_line
 from app.commands import serve
 from tests.api.service import ONESTOP, PATIENCE, PREVIEW, QUIET, Service, received, running, stop, written
+from tests.cli.running import COMMAND
 
-COMMAND = command_line(*VERBS)
 BODY = written({})
 
 

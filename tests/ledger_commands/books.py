@@ -18,7 +18,6 @@ from app.api import records
 from app.api.examples import BILL
 from app.api.stored_request import values_of, write_stored
 from app.api.wire import Malformed, read_request
-from app.cli import VERBS, command_line
 from app.policies.catalogue import Catalogue, load_shipped
 from app.store import schema
 from app.store.ledger import Ledger
@@ -26,8 +25,8 @@ from app.usecases.correct_settlement import Corrected, correct_settlement
 from app.usecases.recording import BillToSettle, Recorder
 from app.usecases.reverse_settlement import Reversed, reverse_settlement
 from app.usecases.settle_bill import Recorded, settle_bill
+from tests.cli.running import COMMAND
 
-COMMAND = command_line(*VERBS)
 QUIET = {"COLUMNS": "", "FORCE_COLOR": "", "ONESTOP_PACKS_DIR": "", "ONESTOP_LOG_FORMAT": ""}
 BEGUN = datetime(2026, 1, 1, 3, tzinfo=UTC)
 NO_YEAR: dict[str, str] = {}
