@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 import tempfile
 from contextlib import suppress
 from ipaddress import ip_address
-from typing import Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
+from app.commands.doors import listen
 from app.commands.processes import cores
 from app.policies.catalogue import load_shipped
 from app.policies.errors import PacksRefused
 from app.settings import Settings, SettingsError, read_settings
+
+if TYPE_CHECKING:
+    import socket
 
 DRAIN_SECONDS: Final = 30
 USAGE_EXIT: Final = 2
@@ -39,7 +42,7 @@ def serve(
         _fail(f"--host {host}: expected a loopback address such as 127.0.0.1, since the service has no keys yet")
     # The server answers what is in flight, then raises the signal again: asked politely, it has done its work.
     signal.signal(signal.SIGTERM, _leave)
-    with _listener(host, port) as listener, tempfile.TemporaryDirectory(prefix="onestop-metrics-") as folder:
+    with _listener(host, port, workers) as listener, tempfile.TemporaryDirectory(prefix="onestop-metrics-") as folder:
         if workers > 1:
             # Read by prometheus_client when a worker first imports it: the workers then count together.
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
@@ -72,17 +75,20 @@ def _run(
     listener: socket.socket, host: str, settings: Settings, workers: int, packs: int, *, is_reachable: bool
 ) -> None:
     from uvicorn import Config, Server
-    from uvicorn.supervisors import Multiprocess
 
     from app.api.cores import let_workers_stay
     from app.api.protocol import Http
+    from app.api.workers import Workers
     from app.observe.logs import library_lines, logger_for
 
     port = listener.getsockname()[1]
     logger = logger_for(settings.log_format)
-    logger.info("serving", host=host, port=port, workers=workers, packs=packs)
-    if not is_reachable:
-        logger.warning("the database cannot be reached yet; /readyz says when it can")
+
+    def say_so() -> None:
+        logger.info("serving", host=host, port=port, workers=workers, packs=packs)
+        if not is_reachable:
+            logger.warning("the database cannot be reached yet; /readyz says when it can")
+
     config = Config(
         "app.main:app_from_environment",
         factory=True,
@@ -98,18 +104,18 @@ def _run(
         if workers > 1:
             if workers == cores():
                 let_workers_stay()
-            Multiprocess(config, [listener]).run()
+            Workers(config, listener, say_so).run()
         else:
+            say_so()
             server = Server(config)
             # From here on an event loop may be half made, and is none to raise through.
             signal.signal(signal.SIGTERM, server.handle_exit)
             server.run([listener])
 
 
-def _listener(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def _listener(host: str, port: int, workers: int) -> socket.socket:
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        return listen(host, port, workers)
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)
         _fail(f"cannot listen on {host}, port {port}: {why}; another one is chosen with --port")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,44 @@ def test_a_worker_that_dies_is_replaced() -> None:
         assert first not in _workers(service)
         assert service.preview(BODY).status_code == 200
         assert stop(service) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system spreads connections")
+def test_each_worker_has_a_door_of_its_own_and_connections_are_spread_over_them() -> None:
+    with running("--workers", "2") as service, ExitStack() as open_ones:
+        doors = _sockets(service, _LISTENING)
+        assert [len(doors & files) for files in _open_files(service)] == [1, 1]
+        assert len(doors) == 2
+        for _ in range(64):
+            open_ones.enter_context(service.connected())
+        deadline = time.monotonic() + PATIENCE
+        while sum(found := _taken(service)) < 64 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        # A coin that is thrown 64 times shows one side so rarely less than once in a million times.
+        assert min(found) >= 12, found
+
+
+_LISTENING, _ESTABLISHED = "0A", "01"
+
+
+def _sockets(service: Service, state: str) -> set[str]:
+    """The sockets of the service's address in a state, as a process's list of open files names them."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]]
+    return {f"socket:[{row[9]}]" for row in rows if row[1].endswith(f":{service.port:04X}") and row[3] == state}
+
+
+def _open_files(service: Service) -> list[set[str]]:
+    """What each worker has open."""
+    return [
+        {str(file.readlink()) for file in Path(f"/proc/{worker}/fd").iterdir() if file.is_symlink()}
+        for worker in _workers(service)
+    ]
+
+
+def _taken(service: Service) -> list[int]:
+    """How many connections each worker has taken."""
+    connections = _sockets(service, _ESTABLISHED)
+    return [len(connections & files) for files in _open_files(service)]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no other system lets a process choose its core")
