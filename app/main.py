@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import fastapi_offline
-from anyio import CapacityLimiter
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -40,7 +40,7 @@ def create_app(settings: Settings) -> FastAPI:
         Pseudonyms(settings.pii_key),
         Metrics(len(catalogue.packs)),
         logger_for(settings.log_format),
-        CapacityLimiter(CONNECTIONS),
+        ThreadPoolExecutor(CONNECTIONS, "ledger"),
     )
     app = FastAPI(
         title="onestop",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from typing import Final
 
@@ -26,4 +25,4 @@ class Pseudonyms:
         return self._digest(b"request", values)
 
     def _digest(self, purpose: bytes, message: bytes) -> str:
-        return hmac.new(self._key, purpose + b"\0" + message, hashlib.sha256).hexdigest()
+        return hmac.digest(self._key, purpose + b"\0" + message, "sha256").hex()

@@ -73,13 +73,14 @@ def correct(parts: Parts, settlement_id: str, body: bytes) -> Response:
 def _to_settle(parts: Parts, request: Request) -> BillToSettle:
     pseudonyms = parts.pseudonyms
     person = pseudonyms.person(request.person_id)
+    stored = write_stored(request, person)
     return BillToSettle(
         request.bill,
         request.year_to_date,
         person,
         pseudonyms.key_id,
-        pseudonyms.fingerprint(values_of(request)),
-        write_stored(request, person),
+        pseudonyms.fingerprint(values_of(request, stored)),
+        stored,
     )
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, TypeVarTuple, Unpack
 
-from anyio import to_thread
 from fastapi import Response
 
 from app.api import problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import ThreadPoolExecutor
 
-    from anyio import CapacityLimiter
     from structlog.typing import FilteringBoundLogger
 
     from app.access.pseudonyms import Pseudonyms
@@ -31,7 +31,7 @@ class Parts(NamedTuple):
     pseudonyms: Pseudonyms
     metrics: Metrics
     logger: FilteringBoundLogger
-    ledger_threads: CapacityLimiter
+    ledger_threads: ThreadPoolExecutor
 
     @property
     def catalogue(self) -> Catalogue:
@@ -40,7 +40,7 @@ class Parts(NamedTuple):
 
     async def in_ledger(self, function: Callable[[Unpack[Arguments]], Result], *arguments: *Arguments) -> Result:
         """Run what asks the ledger in a thread: as many at once as the ledger has connections."""
-        return await to_thread.run_sync(function, *arguments, limiter=self.ledger_threads)
+        return await asyncio.get_running_loop().run_in_executor(self.ledger_threads, function, *arguments)
 
     def refuse(self, document: problems.Document) -> Response:
         """Answer with a problem document, and count it."""

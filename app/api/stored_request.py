@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
@@ -12,9 +12,6 @@ from app.settlement.money import (
     PRICE_PLACES,
     QUANTITY_PLACES,
     RATE_PLACES,
-    Price,
-    Quantity,
-    Rate,
     decimal_text,
     money_text,
 )
@@ -22,11 +19,15 @@ from app.settlement.money import (
 if TYPE_CHECKING:
     from app.api.request_form import Request
     from app.settlement.bill import LineValues
+    from app.settlement.money import Price, Quantity, Rate
 
 
-def values_of(request: Request) -> bytes:
-    """All that a request says, by value: the same for every way to write it. What a fingerprint is taken of."""
-    return _encode(["1", request.bill, request.year_to_date, request.person_id, request.names])
+def values_of(request: Request, stored: bytes) -> bytes:
+    """All that a request says, by value: the same for every way to write it. What a fingerprint is taken of.
+
+    `stored` is what `write_stored` made of it; what that leaves out comes behind it.
+    """
+    return stored + _encode(["2", request.person_id, request.names])
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -52,20 +53,33 @@ def write_stored(request: Request, pseudonym: str) -> bytes:
 
 
 _QUANTITY: Final[Memo[Quantity, str]] = Memo(lambda value: decimal_text(value, QUANTITY_PLACES))
-_PRICE: Final[Memo[Price, str]] = Memo(lambda value: decimal_text(value, PRICE_PLACES))
-_RATIO: Final[Memo[Rate, str]] = Memo(lambda value: decimal_text(value, RATE_PLACES))
 
 
 def _line(values: LineValues) -> str:
     line_no, code, category, catalogue_class, quantity, unit_price, amount, ceiling_price, own_ratio, essential = values
-    ceiling = "" if ceiling_price is None else f',"ceiling_price":"{_PRICE[ceiling_price]}"'
-    ratio = "" if own_ratio is None else f',"self_pay_ratio":"{_RATIO[own_ratio]}"'
+    before, between, after = _ITEM[code, category, catalogue_class, unit_price, ceiling_price, own_ratio, essential]
+    return f"{_NUMBER}{line_no}{before}{_QUANTITY[quantity]}{between}{money_text(amount)}{after}"
+
+
+_NUMBER: Final = '{"line_no":'
+# What a line says of the thing that was charged is the same in many bills.
+_Item: TypeAlias = "tuple[str, str, str, Price, Price | None, Rate | None, bool]"
+
+
+def _item(item: _Item) -> tuple[str, str, str]:
+    """What stands between a line's number, its quantity and its amount, and what behind them."""
+    code, category, catalogue_class, unit_price, ceiling_price, own_ratio, essential = item
+    ceiling = "" if ceiling_price is None else f',"ceiling_price":"{decimal_text(ceiling_price, PRICE_PLACES)}"'
+    ratio = "" if own_ratio is None else f',"self_pay_ratio":"{decimal_text(own_ratio, RATE_PLACES)}"'
     medicine = ',"essential_medicine":true' if essential else ""
     return (
-        f'{{"line_no":{line_no},"code":{string(code)},"category":"{category}","catalogue_class":"{catalogue_class}",'
-        f'"quantity":"{_QUANTITY[quantity]}","unit_price":"{_PRICE[unit_price]}","amount":"{money_text(amount)}"'
-        f"{ceiling}{ratio}{medicine}}}"
+        f',"code":{string(code)},"category":"{category}","catalogue_class":"{catalogue_class}","quantity":"',
+        f'","unit_price":"{decimal_text(unit_price, PRICE_PLACES)}","amount":"',
+        f'"{ceiling}{ratio}{medicine}}}',
     )
+
+
+_ITEM: Final[Memo[_Item, tuple[str, str, str]]] = Memo(_item)
 
 
 def _county(county: str | None) -> str:

@@ -13,7 +13,7 @@ from app.api.objects import first_findings
 from app.api.request_form import REQUEST, Request, request_of
 from app.settlement import refusals
 from app.settlement.explain import explain
-from app.settlement.money import Fen, money_text, rate_text
+from app.settlement.money import money_text, rate_text
 
 if TYPE_CHECKING:
     from app.settlement.pack import Source
@@ -77,12 +77,12 @@ def write_settlement(settlement: Settlement, envelope: Envelope) -> bytes:
         f'"insurance_year":{settlement.insurance_year},'
         f'"year_to_date_source":"{envelope.year_to_date_source}",'
         f'"costs":{money_members(costs)},'
-        f'"deductible":{{"amount":"{_MONEY[settlement.deductible]}",'
-        f'"waived":"{_MONEY[settlement.deductible_waived]}"}},'
+        f'"deductible":{{"amount":"{money_text(settlement.deductible)}",'
+        f'"waived":"{money_text(settlement.deductible_waived)}"}},'
         f'"payers":{money_members(payers)},'
         f'"actual_reimbursement_ratio":"{_RATE[settlement.actual_reimbursement_ratio]}",'
         f'"deposit_required":{boolean(settlement.deposit_required)},'
-        f'"amount_due":"{_MONEY[settlement.amount_due]}","refund_due":"{_MONEY[settlement.refund_due]}",'
+        f'"amount_due":"{money_text(settlement.amount_due)}","refund_due":"{money_text(settlement.refund_due)}",'
         f'"catalogue_drug_ratio":{drug_ratio},'
         f'"year_to_date":{money_members(settlement.year_to_date)},'
         f'"stages":[{",".join([_stage(stage) for stage in settlement.stages])}],'
@@ -105,18 +105,18 @@ def string(text: str | None) -> str:
     return msgspec.json.encode(text).decode()
 
 
-_MONEY: Final[Memo[Fen, str]] = Memo(money_text)
 _RATE: Final[Memo[int, str]] = Memo(rate_text)
 
 
 def money_members(amounts: Costs | Payers | YearToDate) -> str:
-    members = [f'"{name}":"{_MONEY[amount]}"' for name, amount in zip(amounts._fields, amounts, strict=True)]
+    members = [f'"{name}":"{money_text(amount)}"' for name, amount in zip(amounts._fields, amounts, strict=True)]
     return "{" + ",".join(members) + "}"
 
 
 def _stage(result: StageResult) -> str:
     inputs = [
-        f'"{name}":null' if amount is None else f'"{name}":"{_MONEY[amount]}"' for name, amount in result.inputs.items()
+        f'"{name}":null' if amount is None else f'"{name}":"{money_text(amount)}"'
+        for name, amount in result.inputs.items()
     ]
     inputs += [f'"{name}":"{_RATE[rate]}"' for name, rate in result.rates.items()]
     rate = "null" if result.rate is None else f'"{_RATE[result.rate]}"'
@@ -124,7 +124,7 @@ def _stage(result: StageResult) -> str:
     # Our own sentences hold no character that JSON escapes; the packs' words may.
     return (
         f'{{"stage":"{result.stage}","applied":{boolean(result.applied)},"reason":"{result.reason}",'
-        f'"inputs":{{{",".join(inputs)}}},"rate":{rate},"amount":"{_MONEY[result.amount]}",'
+        f'"inputs":{{{",".join(inputs)}}},"rate":{rate},"amount":"{money_text(result.amount)}",'
         f'"source":{_SOURCE[result.source]},"text":{{"zh-CN":"{text.zh}","en":"{text.en}"}}}}'
     )
 

@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
+    from psycopg.abc import Transformer as Adapter
     from psycopg.pq.abc import PGconn, PGresult
     from sqlalchemy import Connection, Executable
     from sqlalchemy.sql.compiler import SQLCompiler
@@ -91,7 +92,7 @@ def _pipelined(connection: Connection, statements: Sequence[Statement], *, commi
         finally:
             results = _finish(driver)
             driver.pgconn.exit_pipeline_mode()
-        rows = [_row(driver, result) for result in results]
+        rows = [_row(_adapter(connection.info, driver), driver, result) for result in results]
     except psycopg.Error as error:
         told = _as_sqlalchemy_tells_it(connection, driver, error)
         # Behind a failed statement the server runs nothing, COMMIT neither.
@@ -116,7 +117,7 @@ class _Sent(NamedTuple):
 def _prepared(info: dict[str, Any], driver: psycopg.Connection[Row], statement: Statement) -> _Sent:
     """Prepare a statement, unless this connection has: `info` lives as long as it does."""
     text, names = _text(statement.sql)
-    adapted = Transformer(driver)
+    adapted = _adapter(info, driver)
     values = adapted.dump_sequence([statement.values[name] for name in names], [PyFormat.AUTO] * len(names))
     known: dict[bytes, bytes] = info.setdefault("onestop_prepared", {})
     name = known.get(text)
@@ -127,6 +128,14 @@ def _prepared(info: dict[str, Any], driver: psycopg.Connection[Row], statement: 
             raise error_from_result(result, driver.info.encoding)
         known[text] = name
     return _Sent(name, values, adapted.formats or ())
+
+
+def _adapter(info: dict[str, Any], driver: psycopg.Connection[Row]) -> Adapter:
+    """The connection's own: it remembers how it wrote and read each type."""
+    known: Adapter | None = info.get("onestop_adapter")
+    if known is None:
+        known = info["onestop_adapter"] = Transformer(driver)
+    return known
 
 
 def _send(driver: psycopg.Connection[Row], sent: _Sent) -> None:
@@ -162,12 +171,11 @@ def _exchange(pgconn: PGconn) -> Generator[Wait, Ready | int, list[PGresult]]:
             results.append(result)
 
 
-def _row(driver: psycopg.Connection[Row], result: PGresult) -> Row | None:
+def _row(adapted: Adapter, driver: psycopg.Connection[Row], result: PGresult) -> Row | None:
     if result.status == ExecStatus.FATAL_ERROR:
         raise error_from_result(result, driver.info.encoding)
     if result.status != ExecStatus.TUPLES_OK or not result.ntuples:
         return None
-    adapted = Transformer(driver)
     adapted.set_pgresult(result)
     return adapted.load_row(0, tuple)
 

@@ -15,7 +15,7 @@ Clock: TypeAlias = "Callable[[], datetime]"
 
 def time_text(moment: datetime) -> str:
     """Write a time as UTC with microseconds: `2026-11-24T08:30:00.123456Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def new_id(moment: datetime) -> str:

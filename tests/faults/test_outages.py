@@ -201,10 +201,9 @@ def test_a_clock_that_jumps_back_changes_no_order(database: str) -> None:
         request = read_valid(bill(f"B{number}", "P"))
         assert request is not None
         person = pseudonyms.person(request.person_id)
-        to_settle = BillToSettle(
-            request.bill, None, person, pseudonyms.key_id, pseudonyms.fingerprint(values_of(request)),
-            write_stored(request, person),
-        )  # fmt: skip
+        stored = write_stored(request, person)
+        fingerprint = pseudonyms.fingerprint(values_of(request, stored))
+        to_settle = BillToSettle(request.bill, None, person, pseudonyms.key_id, fingerprint, stored)
         outcome = settle_bill(recorder, to_settle)
         assert isinstance(outcome, Recorded)
         totals.append(outcome.settlement.year_to_date.total_cost)

@@ -73,8 +73,8 @@ class Window:
         read = read_request(json.dumps(request).encode())
         assert not isinstance(read, Malformed), read
         person = self.pseudonyms.person(read.person_id)
-        fingerprint = self.pseudonyms.fingerprint(values_of(read))
         stored = write_stored(read, person)
+        fingerprint = self.pseudonyms.fingerprint(values_of(read, stored))
         return BillToSettle(read.bill, read.year_to_date, person, self.pseudonyms.key_id, fingerprint, stored)
 
     def settle(self, request: dict[str, Any]) -> str:

@@ -95,8 +95,8 @@ def to_settle(body: Json | bytes) -> BillToSettle:
     request = read_request(body if isinstance(body, bytes) else json.dumps(body).encode())
     assert isinstance(request, Request), request
     person = PSEUDONYMS.person(request.person_id)
-    fingerprint = PSEUDONYMS.fingerprint(values_of(request))
     stored = write_stored(request, person)
+    fingerprint = PSEUDONYMS.fingerprint(values_of(request, stored))
     return BillToSettle(request.bill, request.year_to_date, person, PSEUDONYMS.key_id, fingerprint, stored)
 
 
