@@ -24,7 +24,7 @@ from app.api.cores import stay_on_a_core
 from app.api.guards import Observed
 from app.api.openapi import openapi_document
 from app.api.state import Parts
-from app.observe.logs import logger_for
+from app.observe.logs import Log
 from app.observe.metrics import Metrics
 from app.policies.catalogue import load_shipped
 from app.settings import Settings, read_settings
@@ -39,7 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
         Recorder(Ledger(settings.database_url), catalogue, lambda: datetime.now(UTC), records),
         Pseudonyms(settings.pii_key),
         Metrics(len(catalogue.packs)),
-        logger_for(settings.log_format),
+        Log(settings.log_format),
         ThreadPoolExecutor(CONNECTIONS, "ledger"),
     )
     app = FastAPI(
@@ -60,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
     _answer_problems(app, parts, methods)
     _serve_documentation(app)
     # Inside of Starlette's own last handler, which would answer a mistake of ours with a text of its own.
-    app.add_middleware(Observed, metrics=parts.metrics, logger=parts.logger)
+    app.add_middleware(Observed, metrics=parts.metrics, log=parts.log)
     return app
 
 

@@ -13,16 +13,25 @@ class Pseudonyms:
     """HMAC-SHA-256 under one key; `key_id` names the key without telling it."""
 
     def __init__(self, key: str | None = None) -> None:
-        self._key = key.encode() if key else _NO_SECRET
-        self.key_id = self._digest(b"key", b"")[:8]
+        secret = key.encode() if key else _NO_SECRET
+        self._person, self._request = _keyed(secret, b"person"), _keyed(secret, b"request")
+        self.key_id = _digest(_keyed(secret, b"key"), b"")[:8]
 
     def person(self, person_id: str) -> str:
         """The pseudonym of a person, 64 hexadecimal digits: the same id gives the same one."""
-        return self._digest(b"person", person_id.encode())
+        return _digest(self._person, person_id.encode())
 
     def fingerprint(self, values: bytes) -> str:
         """The fingerprint of a request's values, names included, which nobody can guess back."""
-        return self._digest(b"request", values)
+        return _digest(self._request, values)
 
-    def _digest(self, purpose: bytes, message: bytes) -> str:
-        return hmac.digest(self._key, purpose + b"\0" + message, "sha256").hex()
+
+def _keyed(secret: bytes, purpose: bytes) -> hmac.HMAC:
+    return hmac.new(secret, purpose + b"\0", "sha256")
+
+
+def _digest(keyed: hmac.HMAC, message: bytes) -> str:
+    # A copy of a keyed one: the key is not worked in anew each time.
+    started = keyed.copy()
+    started.update(message)
+    return started.hexdigest()

@@ -12,8 +12,8 @@ from app.observe.metrics import METHODS
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
-    from structlog.typing import FilteringBoundLogger
 
+    from app.observe.logs import Log
     from app.observe.metrics import Metrics
 
 UNMATCHED: Final = "unmatched"
@@ -22,10 +22,10 @@ UNMATCHED: Final = "unmatched"
 class Observed:
     """Counts and logs every request, and turns an exception of ours into a problem document."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, logger: FilteringBoundLogger) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, log: Log) -> None:
         self.app = app
         self.metrics = metrics
-        self.logger = logger
+        self.log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -59,7 +59,7 @@ class Observed:
         route = str(getattr(matched, "path_format", None) or getattr(matched, "path", UNMATCHED))
         method = scope["method"]
         self.metrics.request(route, method, status, seconds)
-        self.logger.info(
+        self.log.info(
             "request",
             request_id=request_id,
             route=route,
@@ -72,7 +72,7 @@ class Observed:
         # The message of an exception may hold what a caller sent; its type and place do not.
         frames = traceback.extract_tb(error.__traceback__)
         where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-8:]))
-        self.logger.error("mistake", request_id=request_id, error=type(error).__name__, where=where)
+        self.log.error("mistake", request_id=request_id, error=type(error).__name__, where=where)
 
 
 async def _send_problem(send: Send) -> None:

@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import ThreadPoolExecutor
 
-    from structlog.typing import FilteringBoundLogger
-
     from app.access.pseudonyms import Pseudonyms
+    from app.observe.logs import Log
     from app.observe.metrics import Metrics
     from app.policies.catalogue import Catalogue
     from app.usecases.recording import Recorder
@@ -30,7 +29,7 @@ class Parts(NamedTuple):
     recorder: Recorder
     pseudonyms: Pseudonyms
     metrics: Metrics
-    logger: FilteringBoundLogger
+    log: Log
     ledger_threads: ThreadPoolExecutor
 
     @property

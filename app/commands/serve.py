@@ -79,15 +79,15 @@ def _run(
     from app.api.cores import let_workers_stay
     from app.api.protocol import Http
     from app.api.workers import Workers
-    from app.observe.logs import library_lines, logger_for
+    from app.observe.logs import Log, library_lines
 
     port = listener.getsockname()[1]
-    logger = logger_for(settings.log_format)
+    log = Log(settings.log_format)
 
     def say_so() -> None:
-        logger.info("serving", host=host, port=port, workers=workers, packs=packs)
+        log.info("serving", host=host, port=port, workers=workers, packs=packs)
         if not is_reachable:
-            logger.warning("the database cannot be reached yet; /readyz says when it can")
+            log.warning("the database cannot be reached yet; /readyz says when it can")
 
     config = Config(
         "app.main:app_from_environment",

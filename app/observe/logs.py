@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from datetime import UTC, datetime
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Mapping
 
     from app.settings import LogFormat
 
@@ -21,34 +22,47 @@ FIELDS: Final = frozenset(
 )  # fmt: skip # one list, read as one
 
 
-def logger_for(log_format: LogFormat) -> structlog.typing.FilteringBoundLogger:
-    """Make a logger that writes to standard error."""
-    lazy: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
-        structlog.WriteLogger(sys.stderr),
-        processors=[_time, known_fields, _json if log_format == "json" else _logfmt],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-    )
-    # Bound once: the lazy one would put itself together anew for every line.
-    logger: structlog.typing.FilteringBoundLogger = lazy.bind()
-    return logger
+class Log:
+    """Writes to standard error, a line at a time."""
+
+    def __init__(self, log_format: LogFormat) -> None:
+        self._render = _json if log_format == "json" else _logfmt
+        self._lock = Lock()
+
+    def info(self, event: str, **fields: object) -> None:
+        """Say what happened."""
+        self.line("info", event, fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Say what somebody should look at."""
+        self.line("warning", event, fields)
+
+    def error(self, event: str, **fields: object) -> None:
+        """Say what is broken."""
+        self.line("error", event, fields)
+
+    def line(self, level: str, event: str, fields: Mapping[str, object]) -> None:
+        """Write a line: time, level and event in front; a field that is not on the list is dropped, whoever passed it.
+
+        One is written a request, so it takes few steps.
+        """
+        now = datetime.now(UTC).isoformat(timespec="microseconds")  # noqa: TID251 # decides nothing
+        known = {name: value for name, value in fields.items() if name in FIELDS}
+        text = self._render({"timestamp": now[:_WITHOUT_ZONE] + "Z", "level": level, "event": event} | known)
+        with self._lock:
+            sys.stderr.write(text)
+            sys.stderr.flush()
 
 
-def known_fields(_logger: object, level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Put time, level and event in front, and drop every field that is not on the list, whoever passed it."""
-    known = {name: value for name, value in event.items() if name in FIELDS}
-    return {"timestamp": event["timestamp"], "level": level, "event": event["event"]} | known
+_WITHOUT_ZONE: Final = -len("+00:00")
 
 
-_time: Final = structlog.processors.TimeStamper(fmt="iso", utc=True)
+def _json(known: dict[str, object]) -> str:
+    return msgspec.json.encode(known).decode() + "\n"
 
 
-def _json(_logger: object, _level: str, event: MutableMapping[str, Any]) -> str:
-    return msgspec.json.encode(event).decode()
-
-
-def _logfmt(_logger: object, _level: str, event: MutableMapping[str, Any]) -> str:
-    # structlog's own renderer takes as long as all else of a line: one of them is written a request.
-    return " ".join([f"{name}={_logfmt_value(str(value))}" for name, value in event.items()])
+def _logfmt(known: dict[str, object]) -> str:
+    return " ".join([f"{name}={_logfmt_value(str(value))}" for name, value in known.items()]) + "\n"
 
 
 def _logfmt_value(text: str) -> str:
@@ -66,12 +80,12 @@ class LibraryLines(logging.Handler):
 
     def __init__(self, log_format: LogFormat) -> None:
         super().__init__(logging.WARNING)
-        self._logger = logger_for(log_format)
+        self._log = Log(log_format)
 
     def emit(self, record: logging.LogRecord) -> None:
         kind = record.exc_info[0] if record.exc_info else None
         found = {"error": kind.__name__} if kind else {}
-        self._logger.log(record.levelno, "library", where=record.name, **found)
+        self._log.line(record.levelname.lower(), "library", {"where": record.name, **found})
 
 
 def library_lines(log_format: LogFormat) -> dict[str, Any]:

@@ -63,6 +63,7 @@ class Metrics:
         self._request_of = cache(self._requests.labels)
         self._request_seconds_of = cache(self._request_seconds.labels)
         self._paid_of = cache(self._paid.labels)
+        self._ledger_of = cache(self._ledger.labels)
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request under its route's template, never its path."""
@@ -83,12 +84,12 @@ class Metrics:
 
     def recorded(self, settlement: Settlement) -> None:
         """Count a bill that was settled and recorded, and who pays how much of it."""
-        self._ledger.labels("recorded").inc()
+        self._ledger_of("recorded").inc()
         self._count_paid(settlement)
 
     def replayed(self) -> None:
         """Count a request that was answered with what it had recorded before."""
-        self._ledger.labels("replayed").inc()
+        self._ledger_of("replayed").inc()
 
     def calculated(self, seconds: float) -> None:
         """Note how long a bill took, whatever came of it."""

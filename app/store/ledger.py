@@ -57,6 +57,7 @@ class Ledger:
 
     def __init__(self, url: str) -> None:
         self.engine = _engine(database_url(url))
+        self._reading = self.engine.execution_options(onestop_writes=False)
         # Hashes of packs that a committed transaction has kept.
         self.packs_kept: set[str] = set()
 
@@ -108,13 +109,12 @@ class Ledger:
 
     def _attempt(self, transaction: _Transaction[Result]) -> Result:
         try:
-            connection = self.engine.connect()
+            connection = (self.engine if transaction.writes else self._reading).connect()
         except exc.TimeoutError as error:
             raise LedgerBusy("no connection came free in time") from error
         except exc.DBAPIError as error:
             raise LedgerUnreachable("the database does not answer") from error
         with connection:
-            connection = connection.execution_options(onestop_writes=transaction.writes)
             try:
                 result = transaction.work(connection)
                 if transaction.is_kept(result):

@@ -47,7 +47,7 @@ def chained() -> list[sa.Column[str] | sa.Column[int]]:
 
 
 def not_negative(columns: tuple[str, ...], name: str) -> sa.CheckConstraint:
-    return sa.CheckConstraint(" AND ".join(f"{column} >= 0" for column in columns), name=op.f(name))
+    return sa.CheckConstraint(f"({' | '.join(columns)}) >= 0", name=op.f(name))
 
 
 def upgrade() -> None:

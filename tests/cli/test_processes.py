@@ -241,7 +241,7 @@ def test_workers_do_not_outlive_a_parent_that_the_system_kills(at_work):
 def test_the_command_itself_loads_neither_the_service_nor_the_terminal():
     code = (
         "import sys, app.commands.settle\n"
-        "print({'fastapi', 'pydantic', 'rich.progress', 'rich.table', 'sqlalchemy', 'starlette', 'structlog', 'uvicorn',"
+        "print({'fastapi', 'pydantic', 'rich.progress', 'rich.table', 'sqlalchemy', 'starlette', 'uvicorn',"
         " 'multiprocessing', 'concurrent.futures'} & sys.modules.keys() - before)"
     )
     result = subprocess.run(

@@ -5,14 +5,14 @@ import re
 
 import pytest
 
-from app.observe.logs import logger_for
+from app.observe.logs import Log
 from app.settings import LogFormat
 
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{6}Z")
 
 
 def logged(capsys: pytest.CaptureFixture[str], log_format: LogFormat, **fields: object) -> str:
-    logger_for(log_format).warning("a request", **fields)
+    Log(log_format).warning("a request", **fields)
     (line,) = capsys.readouterr().err.splitlines()
     return str(line)
 
@@ -42,7 +42,7 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_console(capsys: pytest.CaptureFixture[str], value: object, written: str) -> None:
-    logger_for("console").info("request", route=value, patient="Zhang San")
+    Log("console").info("request", route=value, patient="Zhang San")
     line = capsys.readouterr().err
     time, rest = line.removeprefix("timestamp=").split(" ", 1)
     assert TIME.fullmatch(time)
