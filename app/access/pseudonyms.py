@@ -15,7 +15,7 @@ class Pseudonyms:
     def __init__(self, key: str | None = None) -> None:
         secret = key.encode() if key else _NO_SECRET
         self._person, self._request = _keyed(secret, b"person"), _keyed(secret, b"request")
-        self.key_id = _digest(_keyed(secret, b"key"), b"")[:8]
+        self.key_id = _keyed(secret, b"key").hexdigest()[:8]
 
     def person(self, person_id: str) -> str:
         """The pseudonym of a person, 64 hexadecimal digits: the same id gives the same one."""

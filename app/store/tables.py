@@ -91,7 +91,7 @@ def _of_one_settlement() -> Column[str]:
 
 
 def _not_negative(name: str, columns: tuple[str, ...]) -> CheckConstraint:
-    # One negative number among them makes the whole negative: a third of what a comparison each costs an insert.
+    # Negative where one of them is: the sign is a bit. PostgreSQL reads a CHECK anew for each insert, so it is short.
     return CheckConstraint(f"({' | '.join(columns)}) >= 0", name=name)
 
 

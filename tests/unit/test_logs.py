@@ -2,6 +2,9 @@
 
 import json
 import re
+import sys
+from threading import Thread
+from time import sleep
 
 import pytest
 
@@ -47,3 +50,29 @@ def test_console(capsys: pytest.CaptureFixture[str], value: object, written: str
     time, rest = line.removeprefix("timestamp=").split(" ", 1)
     assert TIME.fullmatch(time)
     assert rest == f"level=info event=request route={written}\n"
+
+
+class InTwoPieces:
+    """A stream that others could write to in the middle of a line."""
+
+    def __init__(self) -> None:
+        self.written = ""
+
+    def write(self, text: str) -> None:
+        for piece in (text[:10], text[10:]):
+            self.written += piece
+            sleep(0.01)
+
+    def flush(self) -> None:
+        pass
+
+
+def test_lines_of_different_logs_never_mix(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = InTwoPieces()
+    monkeypatch.setattr(sys, "stderr", stream)
+    threads = [Thread(target=Log("json").info, args=("request",)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [json.loads(line)["event"] for line in stream.written.splitlines()] == ["request"] * 4
