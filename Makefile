@@ -32,8 +32,8 @@ lint: setup ## ruff, mypy, the import contracts, and the checks of tools/tidy.py
 	$(BIN)/python -m tools.tidy
 
 soak: setup ## kills and races as often as the ledger's promise was shown with (half an hour)
-	ONESTOP_WORKER_KILLS=1000 ONESTOP_DATABASE_KILLS=200 ONESTOP_ROUNDS=2000 ONESTOP_WRITERS=64x200 ONESTOP_CUTS=2000 \
-		$(BIN)/python -m pytest tests/faults
+	ONESTOP_WORKER_KILLS=1000 ONESTOP_DATABASE_KILLS=200 ONESTOP_ROUNDS=2000 ONESTOP_WRITERS=64x200 ONESTOP_CUTS=2000 ONESTOP_BACKSTOPS=10000 \
+		$(BIN)/python -m pytest tests/faults tests/insurer
 
 bench: setup .venv/.bench-installed ## measure the core, the command and the service beside their peers
 	$(BIN)/python -m bench

@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-VERBS: Final = ("serve", "settle", "replay", "packs", "db")
+VERBS: Final = ("serve", "settle", "replay", "packs", "db", "key")
 
 
 def command_line(*verbs: str) -> typer.Typer:
@@ -41,6 +41,10 @@ def command_line(*verbs: str) -> typer.Typer:
         from app.commands.database import db_app
 
         command.add_typer(db_app, name="db")
+    if "key" in verbs:
+        from app.commands.keys import key_app
+
+        command.add_typer(key_app, name="key")
     return command
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
@@ -18,10 +19,12 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from app.access.pseudonyms import Pseudonyms
-from app.api import his, ledger_requests, ops, problems, records
+from app.api import admin, his, insurer, ledger_requests, ops, problems, records
 from app.api.answers import collect_rarely
 from app.api.cores import stay_on_a_core
+from app.api.gate import put_gate
 from app.api.guards import Observed
+from app.api.keyring import Keyring
 from app.api.openapi import openapi_document
 from app.api.state import Parts
 from app.observe.logs import Log
@@ -29,18 +32,27 @@ from app.observe.metrics import Metrics
 from app.policies.catalogue import load_shipped
 from app.settings import Settings, read_settings
 from app.store.ledger import CONNECTIONS, Ledger, LedgerBusy, LedgerUnreachable, OutcomeUnknown
+from app.usecases.keys import KnownKey, known_key
 from app.usecases.recording import Recorder
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Put one application together; a second call gives a second one that shares nothing with the first."""
     catalogue = load_shipped(settings.packs_dir)
+    recorder = Recorder(Ledger(settings.database_url), catalogue, lambda: datetime.now(UTC), records)
+    threads = ThreadPoolExecutor(CONNECTIONS, "ledger")
+
+    async def find_key(key_id: str) -> KnownKey | None:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(threads, known_key, recorder.ledger, recorder.clock, key_id)
+
     parts = Parts(
-        Recorder(Ledger(settings.database_url), catalogue, lambda: datetime.now(UTC), records),
+        recorder,
         Pseudonyms(settings.pii_key),
         Metrics(len(catalogue.packs)),
         Log(settings.log_format),
-        ThreadPoolExecutor(CONNECTIONS, "ledger"),
+        threads,
+        Keyring(find_key, recorder.clock),
     )
     app = FastAPI(
         title="onestop",
@@ -52,10 +64,15 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     methods: dict[str, set[str]] = {}
-    for route in [route for router in (his.router(parts), ops.router(parts)) for route in router.routes]:
+    for route in [
+        route
+        for router in (his.router(parts), insurer.router(parts), ops.router(parts), admin.router(parts))
+        for route in router.routes
+    ]:
         # As a route of the application's own: one of an included router is looked for twice a request.
         app.router.routes.append(route)
         if isinstance(route, APIRoute):
+            put_gate(route, parts)
             methods.setdefault(route.path, set()).update(route.methods or ())
     _answer_problems(app, parts, methods)
     _serve_documentation(app)

@@ -20,8 +20,7 @@ from app.access.pseudonyms import Pseudonyms
 from app.api.request_form import Request
 from app.api.stored_request import write_stored
 from app.api.wire import read_exactly
-from app.store import schema
-from app.store.ledger import CONNECTIONS, Ledger
+from app.store.ledger import CONNECTIONS
 from app.store.tables import person_years, settlements
 from bench.bills import stream_bills
 from bench.ledger_floor import PERSONS, prepare
@@ -30,6 +29,7 @@ from bench.processes import cores, module, onestop, start, stop
 from bench.product import answers_to
 from bench.report import Goal, Table
 from bench.timing import in_rounds
+from tests.keys import ADMIN, admit
 from tests.postgresql import Server, running_postgresql
 
 LINES, CLIENTS, WORKERS = 100, 16, 2
@@ -56,9 +56,7 @@ def write_bodies(path: Path, size: int) -> None:
 @contextmanager
 def serving(url: str) -> Iterator[int]:
     """The service with its ledger in PostgreSQL, on all cores."""
-    ledger = Ledger(url)
-    schema.upgrade(ledger)
-    ledger.close()
+    admit(url)
     port = free_port()
     os.environ["ONESTOP_DATABASE_URL"] = url
     try:
@@ -76,7 +74,9 @@ def settle(port: int, folder: Path, seconds: float) -> Load:
     """One round of load: each bill once."""
     bodies = folder / "bodies.ndjson"
     write_bodies(bodies, int(BODIES_A_SECOND * seconds * 1.2))
-    command = module("bench.load", str(port), PATH, str(bodies), "--connections", str(CLIENTS), "--once")
+    command = module(
+        "bench.load", str(port), PATH, str(bodies), "--connections", str(CLIENTS), "--once", "--key", ADMIN
+    )
     return ran([*command, "--seconds", str(seconds)])
 
 

@@ -70,13 +70,14 @@ def answer_size(received: bytearray) -> int:
     return end + len(HEAD_END) + length
 
 
-def message(path: str, body: bytes) -> bytes:
+def message(path: str, body: bytes, key: str) -> bytes:
     """A whole request as bytes."""
     head = (
         f"POST {path} HTTP/1.1",
         "host: 127.0.0.1",
         "content-type: application/json",
         f"content-length: {len(body)}",
+        f"authorization: Bearer {key}",
     )
     return "\r\n".join(head).encode() + HEAD_END + body
 
@@ -141,12 +142,13 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("path")
     parser.add_argument("bodies", type=Path)
+    parser.add_argument("--key", required=True, help="what the service lets in; the floors do not look")
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--once", action="store_true", help="post each line once, and fail when there are no more")
     options = parser.parse_args()
-    bodies = [message(options.path, body) for body in options.bodies.read_bytes().splitlines()]
+    bodies = [message(options.path, body, options.key) for body in options.bodies.read_bytes().splitlines()]
     messages = iter(bodies) if options.once else cycle(bodies)
     run(options.port, messages, options.connections, options.seconds / 5, options.requests)
     begin = perf_counter()

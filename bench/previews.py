@@ -1,6 +1,7 @@
 """Part C: preview over HTTP with one worker, beside three floors on the same server, with the same load generator."""
 
 import json
+import os
 import socket
 import subprocess
 import tempfile
@@ -21,6 +22,7 @@ from bench.processes import ROOT, cores, module, on_cores, onestop, start, stop
 from bench.product import answers_to
 from bench.report import Goal, Table
 from bench.timing import in_rounds
+from tests.keys import ADMIN, admit, bearer
 
 LINES, CONNECTIONS, START_SECONDS = 100, 16, 30.0
 ONESTOP = "onestop serve"
@@ -80,7 +82,7 @@ def await_port(port: int, process: subprocess.Popen[bytes]) -> None:
 
 def load(port: int, bodies: Path, seconds: float) -> Load:
     """One round of load from the last core."""
-    command = module("bench.load", str(port), PATH, str(bodies), "--connections", str(CONNECTIONS))
+    command = module("bench.load", str(port), PATH, str(bodies), "--connections", str(CONNECTIONS), "--key", ADMIN)
     with on_cores(cores()[-1:]):
         return ran([*command, "--seconds", str(seconds)])
 
@@ -94,7 +96,7 @@ def ran(command: list[str]) -> Load:
 def payers(port: int, body: bytes) -> dict[str, str]:
     """The payers of a server's answer to one bill."""
     connection = HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
-    connection.request("POST", PATH, body, {"content-type": "application/json"})
+    connection.request("POST", PATH, body, {"content-type": "application/json"} | bearer(ADMIN))
     answer: dict[str, str] = json.loads(connection.getresponse().read())["payers"]
     connection.close()
     return answer
@@ -110,6 +112,9 @@ def measure(rounds: int, seconds: float, say: Callable[[str], None]) -> tuple[li
         template.write_bytes(answers[len(answers) // 2])
         requests.write_bytes(b"\n".join(bodies))
         say("previews: starting four servers")
+        os.environ["ONESTOP_DATABASE_URL"] = f"sqlite:///{folder}/onestop.db"
+        stack.callback(os.environ.pop, "ONESTOP_DATABASE_URL")
+        admit(os.environ["ONESTOP_DATABASE_URL"])
         ports = {ONESTOP: stack.enter_context(serving(lambda port: onestop("serve", "--port", str(port))))}
         for kind in KINDS:
             command = lambda port, kind=kind: module("bench.http_floors", kind, str(port), str(template))  # noqa: E731

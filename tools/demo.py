@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 COMMAND = Path(sys.executable).parent / "onestop"
 BILL = "examples/bill.json"
 LOG = Path("var/serve.log")
+# The hospital of examples/bill.json.
+KEYS = {"his": ("--facility", "H45102200016"), "ops": (), "admin": ()}
 READY_WITHIN = 60.0
 STOP_WITHIN = 10.0
 
@@ -44,7 +46,8 @@ def main() -> int:
     server = _start(port)
     try:
         _wait_until_ready(server, port)
-        _show(_settle(port), port)
+        keys = {role: _mint(role, *bounds) for role, bounds in KEYS.items()}
+        _show(_settle(port, keys["his"]), port, keys)
         if not os.environ.get("ONCE"):
             _serve_on(server, port)
     except DemoFailed as failure:
@@ -102,12 +105,20 @@ def _wait_until_ready(server: subprocess.Popen[bytes], port: int) -> None:
     raise DemoFailed(f"the service was not ready within {READY_WITHIN:.0f} s ({last}). The end of {LOG}:\n{_log_end()}")
 
 
-def _settle(port: int) -> dict[str, Any]:
+def _mint(role: str, *bounds: str) -> str:
+    command = [str(COMMAND), "key", "mint", "--role", role, *bounds]
+    minted = subprocess.run(command, capture_output=True, text=True, check=False)
+    if minted.returncode:
+        raise DemoFailed(f"no key could be minted: {minted.stderr.strip()}")
+    return minted.stdout.splitlines()[-1]
+
+
+def _settle(port: int, key: str) -> dict[str, Any]:
     try:
         answer = httpx.post(
             f"http://{HOST}:{port}/v1/settlements/preview",
             content=Path(BILL).read_bytes(),
-            headers={"Content-Type": "application/json"},
+            headers={"Content-Type": "application/json", "Authorization": f"Bearer {key}"},
             timeout=10,
             trust_env=False,
         )
@@ -119,7 +130,7 @@ def _settle(port: int) -> dict[str, Any]:
     return settlement
 
 
-def _show(settlement: dict[str, Any], port: int) -> None:
+def _show(settlement: dict[str, Any], port: int, keys: dict[str, str]) -> None:
     # A pipe or a log has no width; sentences of the law need some.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     console.print()
@@ -127,11 +138,17 @@ def _show(settlement: dict[str, Any], port: int) -> None:
     console.print()
     console.print("Next:", style="bold")
     base = f"http://{HOST}:{port}"
-    curl = f"curl -s {base}/v1/settlements/preview -H 'Content-Type: application/json' --data-binary"
+    bearer = {role: f"-H 'Authorization: Bearer {key}'" for role, key in keys.items()}
+    post = f"{bearer['his']} -H 'Content-Type: application/json' --data-binary"
+    curl = f"curl -s {base}/v1/settlements/preview {post}"
     served = [
         ("the interactive documentation", f"{base}/docs"),
-        ("the same bill with curl", f"{curl} @{BILL}"),
+        ("the same bill with curl, as the hospital", f"{curl} @{BILL}"),
         ("a broken bill", f"sed s/392.00/3920.00/ {BILL} | {curl} @-"),
+        ("record it", f"curl -s {base}/v1/settlements {post} @{BILL}"),
+        ("the metrics, as operations", f"curl -s {base}/metrics {bearer['ops']}"),
+        ("the keys", ".venv/bin/onestop key list"),
+        ("who read or did what, as administrator", f"curl -s {base}/v1/audit {bearer['admin']}"),
     ]
     offline = [
         ("every number of the policy, and its source", ".venv/bin/onestop packs show guangxi@2017-12-13"),

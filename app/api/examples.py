@@ -7,13 +7,19 @@ import json
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import msgspec
+
 from app.api import problems
 from app.api.answers import Settled, answer
+from app.api.backstops import evidence_of, item_of, summary_of
 from app.api.policies import policies_answer, policy_answer
 from app.api.records import summary, write_correction, write_reversal, write_settled
+from app.settlement.money import ZERO, Fen
 from app.settlement.refusals import MAX_LINES, TOO_MANY_LINES
 from app.settlement.year import NO_YEAR
-from app.store.settlements import NO_RECORD, Link, PersonYear, Record
+from app.store.backstops import Evidence, Item, Payment, Sums
+from app.store.settlements import NO_RECORD, Link, PersonYear, Record, record_hash
+from app.usecases.read_backstops import Shown
 from app.usecases.recording import Change, ReversalStamp, Stamp
 
 if TYPE_CHECKING:
@@ -137,14 +143,27 @@ def problem(code: str) -> Json:
 
 
 class Recorded(NamedTuple):
-    """One bill in the ledger: its settlement, a page of the list, its reversal, its correction."""
+    """One bill in the ledger: its settlement, a page of the list, its reversal, its correction, its backstop."""
 
     settlement: Json
     page: Json
     reversal: Json
     correction: Json
+    backstops: Json
+    backstop_sums: Json
+    backstop: Json
 
 
+AUDIT: Final[Json] = {
+    "items": [
+        {
+            "at": "2026-11-24T08:30:00.000000Z", "action": "settlement.recorded", "key_id": "0a1b2c3d", "role": "his",
+            "client": "192.0.2.7", "request_id": "5f0c9b0e6f5d4c0f8e2a7f3b1d9c6a42",
+            "record": "01979e0a-5a00-7000-8000-000000000001",
+        },
+    ],
+    "next_cursor": None,
+}  # fmt: skip # as an answer looks
 REVERSAL: Final[Json] = {"reason": "entered twice"}
 CORRECTION: Final[Json] = {
     "reason": "the deposit was entered wrongly",
@@ -172,7 +191,34 @@ def recorded(catalogue: Catalogue) -> Recorded:
         {"items": [summary(answer, record.discharged_on, is_reversed=False)], "next_cursor": None},
         json.loads(write_reversal(ReversalStamp(_OTHER_ID, _TIME, REVERSAL["reason"]), record)),
         json.loads(write_correction([change])),
+        *_backstop(record._replace(answer=answer)),
     )
+
+
+def _backstop(record: Record) -> tuple[Json, Json, Json]:
+    """The record's backstop as the insurer sees it: in a page of the list, in sums, and its evidence."""
+    paid = record.payers
+    covered = Fen(sum(paid[: paid._fields.index("backstop")]))
+    item = Item(
+        _TIME, _ID, _ID, "settlement", record.discharged_on, record.facility_code, record.pooling_area, record.tier,
+        record.total, covered, paid.backstop, reversed=False, payment="paid",
+    )  # fmt: skip # one item
+    sums = Sums(_TIME[:7], 1, 0, record.total, covered, paid.backstop, paid.backstop, ZERO)
+    evidence = Evidence(
+        _ID, record.facility_code, record.bill_id, record.pooling_area, record.tier, record.discharged_on, _TIME,
+        record_hash(record), record.answer, None,
+    )  # fmt: skip # one record's
+    payment = Payment(_ID, "paid", "2026-11/0007", _TIME, "", None)
+    return (
+        {"items": [item_of(item)], "next_cursor": None},
+        summary_of([sums]),
+        _read_json(msgspec.json.encode(evidence_of(Shown(evidence, [payment])))),
+    )
+
+
+def _read_json(text: bytes) -> Json:
+    members: Json = json.loads(text)
+    return members
 
 
 def _settled(request: Json, catalogue: Catalogue) -> Settlement:

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from app.api import problems
+from app.api.gate import REQUEST_ID, key_id_in
 from app.observe.metrics import METHODS
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Observed:
             await self.app(scope, receive, send)
             return
         began = perf_counter()
-        request_id = os.urandom(16).hex()
+        request_id = scope[REQUEST_ID] = os.urandom(16).hex()
         status = 0
 
         async def observed_send(message: Message) -> None:
@@ -59,9 +60,11 @@ class Observed:
         route = str(getattr(matched, "path_format", None) or getattr(matched, "path", UNMATCHED))
         method = scope["method"]
         self.metrics.request(route, method, status, seconds)
+        key = key_id_in(scope)
         self.log.info(
             "request",
             request_id=request_id,
+            **({} if key is None else {"key": key}),
             route=route,
             method=method if method in METHODS else "other",
             status=status,

@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 from uuid import UUID
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from app.api import ledger_requests, problems
 from app.api.answers import Settled, read, settled
 from app.api.body import read_body
-from app.api.forms import WrongForm
+from app.api.gate import access_of, by_of
 from app.api.ledger_requests import JSON, Page
 from app.api.openapi import CORRECTION, PREVIEW, REVERSAL, SETTLEMENT, SETTLEMENTS, answers
+from app.api.parameters import (
+    Cursor,
+    Day,
+    Identifier,
+    Limit,
+    cursor_of,
+    day_of,
+    ordinal_of,
+    wrong_days,
+    wrong_identifiers,
+    wrong_parameters,
+)
 from app.api.records import summary, with_status
-from app.api.request_form import DAY, IDENTIFIER
 from app.api.schemas import Corrected, Reversal, Settlement, Settlements
 from app.api.whole_request import WholeRequestRoute
 from app.store import settlements
+from app.usecases.find_settlements import list_settlements as find_page
+from app.usecases.find_settlements import read_settlement
 from app.usecases.ledger_year import ledger_year
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import date
     from enum import Enum
 
+    from app.access.keys import Access
     from app.api.state import Parts
     from app.settlement.year import YearToDate
+    from app.store.audit import By
 
-    _Change = Callable[[Parts, str, bytes], Response]
+    _Change = Callable[[Parts, str, bytes, Access, By], Response]
 
 _TAGS: Final[list[str | Enum]] = ["hospital"]
 # A bill of a hundred lines is settled in well under a millisecond; only larger ones would hold up the others here.
@@ -38,11 +52,6 @@ _AT_ONCE: Final = 128 * 1024
 # A large body can take some hundred megabytes to read; more than these at once would gain no time.
 _LARGE_AT_ONCE: Final = 2
 _BODY: Final = (400, 408, 413, 415, 422)
-
-Identifier = Annotated[str | None, Query(min_length=1, max_length=64)]
-Day = Annotated[str | None, Query(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
-Limit = Annotated[int, Query(ge=1, le=1000)]
-Cursor = Annotated[str | None, Query(max_length=64)]
 
 
 def router(parts: Parts) -> APIRouter:
@@ -74,6 +83,8 @@ def _settling(parts: Parts) -> APIRouter:
         if isinstance(asked, problems.Document):
             parts.metrics.calculated(reading)
             return parts.refuse(asked)
+        if not access_of(request).has_facility(asked.bill.facility.code):
+            return parts.refuse(ledger_requests.other_facility())
         year: YearToDate | None = asked.year_to_date
         source: Literal["ledger", "request"] = "request"
         if year is None:
@@ -101,7 +112,7 @@ def _settling(parts: Parts) -> APIRouter:
         body = await read_body(request)
         if isinstance(body, problems.Document):
             return parts.refuse(body)
-        return await parts.in_ledger(ledger_requests.settle, parts, body)
+        return await parts.in_ledger(ledger_requests.settle, parts, body, access_of(request), by_of(request))
 
     return routes
 
@@ -109,6 +120,7 @@ def _settling(parts: Parts) -> APIRouter:
 def _add_reading(routes: APIRouter, parts: Parts) -> None:
     @routes.get(SETTLEMENTS, responses=answers({200: Settlements}, 422, 503))
     async def list_settlements(  # noqa: PLR0913 # one a filter
+        request: Request,
         *,
         facility: Identifier = None,
         bill_id: Identifier = None,
@@ -122,28 +134,27 @@ def _add_reading(routes: APIRouter, parts: Parts) -> None:
         """List settlements in the order in which they were recorded, without their stages and lines."""
         texts = {"facility": facility, "bill_id": bill_id, "person_id": person_id}
         days = {"discharged_from": discharged_from, "discharged_to": discharged_to}
-        after = 0 if cursor is None else settlements.ordinal_of(cursor)
-        wrong = [name for name, text in texts.items() if text is not None and not _is_identifier(text)]
-        wrong += [name for name, day in days.items() if day is not None and _day(day) is None]
-        wrong += ["cursor"] if after is None else []
+        after = 0 if cursor is None else ordinal_of(cursor)
+        wrong = wrong_identifiers(texts) + wrong_days(days) + (["cursor"] if after is None else [])
         if wrong or after is None:
-            return parts.refuse(problems.refused([problems.PARAMETER_INVALID.at(name) for name in wrong]))
+            return parts.refuse(wrong_parameters(*wrong))
         wanted = settlements.Filter(
             facility,
             bill_id,
             None if person_id is None else parts.pseudonyms.person(person_id),
-            None if discharged_from is None else _day(discharged_from),
-            None if discharged_to is None else _day(discharged_to),
+            access_of(request).own_facilities,
+            day_of(discharged_from),
+            day_of(discharged_to),
             None if status is None else status == "reversed",
             after,
         )
-        page = await parts.in_ledger(_page, parts, wanted, limit)
+        page = await parts.in_ledger(_page, parts, wanted, limit, by_of(request))
         return page.response()
 
     @routes.get(_route(SETTLEMENT), responses=answers({200: Settlement}, 404, 503))
-    async def read_a_settlement(settlement_id: UUID) -> Response:
+    async def read_a_settlement(settlement_id: UUID, request: Request) -> Response:
         """Give a settlement as it was recorded; the status of a reversed one says so."""
-        answer = await parts.in_ledger(_answer, parts, str(settlement_id))
+        answer = await parts.in_ledger(_answer, parts, str(settlement_id), access_of(request), by_of(request))
         if answer is None:
             return parts.refuse(ledger_requests.not_found())
         return Response(answer, media_type=JSON)
@@ -177,31 +188,16 @@ async def _changed(parts: Parts, change: _Change, settlement_id: UUID, request: 
     body = await read_body(request)
     if isinstance(body, problems.Document):
         return parts.refuse(body)
-    return await parts.in_ledger(change, parts, str(settlement_id), body)
+    return await parts.in_ledger(change, parts, str(settlement_id), body, access_of(request), by_of(request))
 
 
-def _page(parts: Parts, wanted: settlements.Filter, limit: int) -> Page:
-    listed = parts.recorder.ledger.read(lambda connection: settlements.list_settlements(connection, wanted, limit + 1))
+def _page(parts: Parts, wanted: settlements.Filter, limit: int, by: By) -> Page:
+    listed = find_page(parts.recorder, wanted, limit + 1, by)
     shown = listed[:limit]
     items = [summary(each.answer, each.discharged_on, is_reversed=each.reversed) for each in shown]
-    return Page(items, settlements.cursor_of(shown[-1].ordinal) if len(listed) > limit else None)
+    return Page(items, cursor_of(shown[-1].ordinal) if len(listed) > limit else None)
 
 
-def _answer(parts: Parts, settlement_id: str) -> bytes | None:
-    found = parts.recorder.ledger.read(lambda connection: settlements.read_answer(connection, settlement_id))
+def _answer(parts: Parts, settlement_id: str, access: Access, by: By) -> bytes | None:
+    found = read_settlement(parts.recorder, settlement_id, by, access.own_facilities)
     return None if found is None else with_status(found.answer, is_reversed=found.reversed)
-
-
-def _is_identifier(text: str) -> bool:
-    try:
-        IDENTIFIER.read(text)
-    except WrongForm:
-        return False
-    return True
-
-
-def _day(text: str) -> date | None:
-    try:
-        return DAY.read(text)
-    except WrongForm:
-        return None

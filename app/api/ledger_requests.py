@@ -16,13 +16,21 @@ from app.api.stored_request import values_of, write_stored
 from app.settlement.refusals import FIELD_INVALID, MAX_LINES, TOO_MANY_LINES, Finding
 from app.settlement.settle import Refused
 from app.store.ledger import LedgerBusy, OutcomeUnknown
-from app.usecases.correct_settlement import Corrected, KeyDiffers, NotInForce, correct_settlement
+from app.usecases.correct_settlement import (
+    Corrected,
+    KeyDiffers,
+    NotInForce,
+    OtherFacilities,
+    correct_settlement,
+)
 from app.usecases.recording import BillToSettle
 from app.usecases.reverse_settlement import NotFound, NotLatest, reverse_settlement
 from app.usecases.settle_bill import Conflict, Recorded, Replayed, settle_bill
 
 if TYPE_CHECKING:
+    from app.access.keys import Access
     from app.api.state import Parts
+    from app.store.audit import By
     from app.usecases import correct_settlement as correcting
     from app.usecases import reverse_settlement as reversing
     from app.usecases import settle_bill as settling
@@ -42,32 +50,39 @@ CORRECTION: Final = ObjectForm(
 )
 
 
-def settle(parts: Parts, body: bytes) -> Response:
+def settle(parts: Parts, body: bytes, access: Access, by: By) -> Response:
     """Settle the bill of a request and record it."""
     request = read(body)
     if isinstance(request, problems.Document):
         return parts.refuse(request)
-    return _settled(parts, settle_bill(parts.recorder, _to_settle(parts, request)))
+    if not access.has_facility(request.bill.facility.code):
+        return parts.refuse(other_facility())
+    return _settled(parts, settle_bill(parts.recorder, _to_settle(parts, request), by))
 
 
-def reverse(parts: Parts, settlement_id: str, body: bytes) -> Response:
+def other_facility() -> problems.Document:
+    """Render that a bill is of a facility outside the key's bounds."""
+    return problems.document(problems.FORBIDDEN, "The key is for the bills of other facilities.")
+
+
+def reverse(parts: Parts, settlement_id: str, body: bytes, access: Access, by: By) -> Response:
     """Reverse a settlement."""
     values = _read_object(REVERSAL, body)
     if isinstance(values, problems.Document):
         return parts.refuse(values)
-    return _reversed(parts, reverse_settlement(parts.recorder, settlement_id, values["reason"]))
+    return _reversed(
+        parts, reverse_settlement(parts.recorder, settlement_id, values["reason"], by, access.own_facilities)
+    )
 
 
-def correct(parts: Parts, settlement_id: str, body: bytes) -> Response:
+def correct(parts: Parts, settlement_id: str, body: bytes, access: Access, by: By) -> Response:
     """Correct a settlement and all later ones of that person and year."""
     values = _read_object(CORRECTION, body)
     if isinstance(values, problems.Document):
         return parts.refuse(values)
     right = _to_settle(parts, request_of(values["request"]))
-    dry_run = values["dry_run"]
-    return _corrected(
-        parts, correct_settlement(parts.recorder, settlement_id, values["reason"], right, dry_run=dry_run)
-    )
+    asked = (settlement_id, values["reason"], right, by, access.own_facilities)
+    return _corrected(parts, correct_settlement(parts.recorder, *asked, dry_run=values["dry_run"]))
 
 
 def _to_settle(parts: Parts, request: Request) -> BillToSettle:
@@ -108,7 +123,7 @@ def _reversed(parts: Parts, outcome: reversing.Outcome) -> Response:
     return Response(outcome.answer, 201, None, JSON)
 
 
-def _corrected(parts: Parts, outcome: correcting.Outcome) -> Response:
+def _corrected(parts: Parts, outcome: correcting.Outcome) -> Response:  # noqa: PLR0911 # one for each outcome
     if isinstance(outcome, Corrected):
         if outcome.again:
             return Response(outcome.answer, 200, REPLAY, JSON)
@@ -118,6 +133,9 @@ def _corrected(parts: Parts, outcome: correcting.Outcome) -> Response:
     if isinstance(outcome, NotInForce):
         detail = "The settlement is reversed, or corrected already: look for the one that is in force under its bill."
         return parts.refuse(problems.document(problems.SETTLEMENT_REVERSED, detail))
+    if isinstance(outcome, OtherFacilities):
+        detail = "Later bills of this person and year are of other facilities: this needs a key for all of them."
+        return parts.refuse(problems.document(problems.FORBIDDEN, detail))
     if isinstance(outcome, KeyDiffers):
         finding = Finding("/request", FIELD_INVALID.code, "Expected the settlement's own facility.code and bill_id.")
         return parts.refuse(problems.refused([finding]))

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.openapi.utils import get_openapi
 
+from app.access.rules import roles_for
 from app.api import examples, ledger_requests, problems
 from app.api.request_form import REQUEST
 from app.api.schemas import Problem
+from app.exchange.tables import MEDIA_TYPES
 from app.settlement.refusals import CODES
 
 if TYPE_CHECKING:
@@ -27,8 +29,11 @@ _DESCRIPTION: Final = (
     "One answer at the hospital's window: who pays what of an itemized bill, to the fen, and why. "
     "Money, rates and quantities go out as strings and come in as strings or JSON numbers, read exactly as written."
 )
+_KEY: Final = "A key of `onestop key mint`."
 _WHEN: Final = {
     400: "The body is not JSON.",
+    401: "There is no key, or it is unknown, revoked or expired.",
+    403: "The key has another role, or is for other facilities.",
     404: "There is no such thing.",
     408: "The body did not arrive in time.",
     409: "What is recorded stands against it.",
@@ -62,16 +67,30 @@ def openapi_document(app: FastAPI, catalogue: Catalogue) -> dict[str, Any]:
         description=_DESCRIPTION, routes=app.routes,
     )  # fmt: skip # one call, one line of thought
     for path, operations in document["paths"].items():
-        for operation in operations.values():
+        for method, operation in operations.items():
+            _describe_access(path, method, operation)
             for status, response in operation["responses"].items():
                 if int(status) >= 400:  # noqa: PLR2004 # where HTTP's errors begin
                     _describe_problem(path, int(status), response, catalogue)
     _describe_preview(document["paths"][PREVIEW]["post"], catalogue)
     _describe_ledger(document["paths"], catalogue)
     _describe_reads(document["paths"], catalogue)
+    document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": _KEY}}
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)
     return document
+
+
+def _describe_access(path: str, method: str, operation: dict[str, Any]) -> None:
+    """Say who may use an operation, from the rules themselves."""
+    roles = roles_for(method.upper(), path)
+    if roles is None:
+        return
+    operation["security"] = [{"key": []}]
+    operation["x-onestop-roles"] = sorted(roles)
+    for status in (401, 403):
+        operation["responses"][str(status)] = {"description": _WHEN[status]}
+    operation["responses"] = dict(sorted(operation["responses"].items()))
 
 
 def _describe_problem(path: str, status: int, response: dict[str, Any], catalogue: Catalogue) -> None:
@@ -127,13 +146,29 @@ def _describe_ledger(paths: dict[str, Any], catalogue: Catalogue) -> None:
 
 
 def _describe_reads(paths: dict[str, Any], catalogue: Catalogue) -> None:
-    shown = {
+    shown = examples.recorded(catalogue)
+    _describe_export(paths, shown.backstops["items"])
+    said = {
         "/healthz": {"status": "ok"},
         "/readyz": {"status": "ready"},
+        "/v1/audit": examples.AUDIT,
+        "/v1/backstops": shown.backstops,
+        "/v1/backstops/summary": shown.backstop_sums,
+        "/v1/backstops/{settlement_id}": shown.backstop,
         "/metrics": 'onestop_requests_total{method="POST",route="/v1/settlements/preview",status="200"} 1.0\n',
         "/v1/policies": examples.policies(catalogue),
         "/v1/policies/{policy_id}": examples.policy(catalogue),
     }
-    for path, value in shown.items():
+    for path, value in said.items():
         (content,) = paths[path]["get"]["responses"]["200"]["content"].values()
         content["examples"] = {"example": {"value": value}}
+
+
+def _describe_export(paths: dict[str, Any], items: list[dict[str, Any]]) -> None:
+    """Say of an export what its formats are; the one that is text for people is shown."""
+    head, row = ",".join(items[0]), ",".join("" if value is None else value for value in items[0].values())
+    content: dict[str, Any] = {
+        media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in reversed(MEDIA_TYPES.values())
+    }
+    content[MEDIA_TYPES["csv"]]["examples"] = {"example": {"value": f"{head}\r\n{row}\r\n"}}
+    paths["/v1/backstops/export"]["get"]["responses"]["200"] = {"description": "The file.", "content": content}

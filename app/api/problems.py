@@ -20,6 +20,8 @@ class Problem(NamedTuple):
 
 
 NOT_JSON: Final = Problem("not_json", 400, "The body is not JSON")
+UNAUTHORIZED: Final = Problem("unauthorized", 401, "A key is needed")
+FORBIDDEN: Final = Problem("forbidden", 403, "The key does not reach this far")
 NOT_FOUND: Final = Problem("not_found", 404, "There is nothing here")
 BILL_CONFLICT: Final = Problem("bill_conflict", 409, "Another request is recorded for this bill")
 NOT_LATEST_SETTLEMENT: Final = Problem("not_latest_settlement", 409, "A later settlement builds on this one")
@@ -38,6 +40,8 @@ NOT_HTTP: Final = Problem("not_http", 400, "The request cannot be read as HTTP")
 
 ALL_PROBLEMS: Final = (
     NOT_JSON,
+    UNAUTHORIZED,
+    FORBIDDEN,
     NOT_FOUND,
     BILL_CONFLICT,
     NOT_LATEST_SETTLEMENT,

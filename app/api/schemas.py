@@ -229,6 +229,116 @@ class Corrected(Strict):
     items: list[Change]
 
 
+class BackstopItem(Strict):
+    """What the backstop paid of one settlement, or took back with a reversal: then its amounts are negative."""
+
+    settlement_id: str
+    kind: Literal["settlement", "reversal"]
+    day: date = Field(description="The UTC day on which it was recorded.")
+    discharged_on: date
+    facility_code: str
+    pooling_area: str
+    tier: str
+    total_cost: Money
+    covered_before: Money = Field(description="What all payers before the backstop cover of this bill.")
+    ratio_before: Share
+    backstop: Money
+    ratio_after: Share
+    status: Literal["settled", "reversed"]
+    payment: Literal["paid", "refused"] | None = Field(description="What the insurer said of it last.")
+
+
+class Backstops(Strict):
+    """Items in the order in which they were recorded."""
+
+    items: list[BackstopItem]
+    next_cursor: str | None = Field(description="Hand it in as `cursor` for the next page; null at the end.")
+
+
+class BackstopTotal(Strict):
+    """Sums, net of the reversals of the period."""
+
+    settlements: int
+    reversals: int
+    total_cost: Money
+    covered_before: Money
+    backstop: Money
+    paid: Money = Field(description="Of `backstop` what the insurer said to have paid.")
+    refused: Money = Field(description="Of `backstop` what the insurer said not to pay.")
+
+
+class BackstopGroup(BackstopTotal):
+    """The sums of one group."""
+
+    group: str
+
+
+class BackstopSummary(Strict):
+    """Sums by group, and of all groups."""
+
+    items: list[BackstopGroup]
+    total: BackstopTotal
+
+
+class PayersBefore(Strict):
+    """Who has paid before the backstop looks at a bill."""
+
+    basic_insurance: Money
+    critical_illness: Money
+    medical_assistance: Money
+    emergency_aid: Money
+    second_reimbursement: Money
+
+
+class Payment(Strict):
+    """What the insurer said of a backstop."""
+
+    payment: Literal["paid", "refused"]
+    reference: str = Field(description="The insurer's own.")
+    said_at: str
+    reconciliation_id: str | None
+
+
+class Backstop(Strict):
+    """The evidence of one backstop, out of the answer that was recorded."""
+
+    settlement_id: str
+    status: Literal["settled", "reversed"]
+    facility_code: str
+    bill_id: str
+    pooling_area: str
+    tier: str
+    discharged_on: date
+    day: date
+    reversed_on: date | None
+    policy: PolicyReference
+    total_cost: Money
+    payers_before: PayersBefore
+    backstop: Money
+    stage: Stage
+    record_hash: str = Field(description="Of the ledger's record; `onestop replay` checks it.")
+    payments: list[Payment] = Field(description="All that the insurer said, the last one counts.")
+
+
+class AuditEntry(Strict):
+    """One line of the audit."""
+
+    at: str = Field(description="When, UTC.")
+    action: str = Field(description="What was read or done, such as settlement.recorded.")
+    key_id: str = Field(description="With which key; `command line` for the operator's own commands.")
+    role: str
+    client: str = Field(description="From which network address; empty where there is none.")
+    request_id: str = Field(description="The x-request-id of the answer; empty on the command line.")
+    record: str | None = Field(description="The id of the record; null where it is about no single one.")
+
+
+class Audit(Strict):
+    """Lines of the audit, the newest first."""
+
+    items: list[AuditEntry]
+    next_cursor: str | None = Field(description="Hand it in as `cursor` for the next page; null at the end.")
+
+
 class Health(Strict):
     """One word."""
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
     from app.access.pseudonyms import Pseudonyms
+    from app.api.keyring import Keyring
     from app.observe.logs import Log
     from app.observe.metrics import Metrics
     from app.policies.catalogue import Catalogue
@@ -31,6 +32,7 @@ class Parts(NamedTuple):
     metrics: Metrics
     log: Log
     ledger_threads: ThreadPoolExecutor
+    keyring: Keyring
 
     @property
     def catalogue(self) -> Catalogue:

@@ -12,6 +12,7 @@ from app.settings import SettingsError, read_settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from app.store.audit import By
     from app.store.ledger import Ledger
 
 FOUND_EXIT: Final = 1
@@ -46,6 +47,13 @@ def fail(command: str, message: str, status: int = USAGE_EXIT) -> NoReturn:
     """Say in one line why a command ends here."""
     typer.echo(f"onestop {command}: {message}", err=True)
     raise typer.Exit(status)
+
+
+def operator() -> By:
+    """Who asks where the operator types a command, as the audit has it."""
+    from app.store.audit import By
+
+    return By("command line", "admin")
 
 
 def _ledger(command: str) -> Ledger:

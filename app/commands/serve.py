@@ -27,7 +27,7 @@ USAGE_EXIT: Final = 2
 
 def serve(
     *,
-    host: Annotated[str, typer.Option(help="A loopback address: there are no keys yet.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Any other than a loopback address needs ONESTOP_PII_KEY.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
 ) -> None:
@@ -38,8 +38,8 @@ def serve(
     except (SettingsError, PacksRefused) as error:
         _fail(str(error))
     is_reachable = _check_schema(settings)
-    if not _is_loopback(host):
-        _fail(f"--host {host}: expected a loopback address such as 127.0.0.1, since the service has no keys yet")
+    if not _is_loopback(host) and not settings.pii_key:
+        _fail(f"--host {host}: ONESTOP_PII_KEY is not set, so person ids would be kept under a key that all know")
     # The server answers what is in flight, then raises the signal again: asked politely, it has done its work.
     signal.signal(signal.SIGTERM, _leave)
     with _listener(host, port, workers) as listener, tempfile.TemporaryDirectory(prefix="onestop-metrics-") as folder:

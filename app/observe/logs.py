@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from app.settings import LogFormat
 
 FIELDS: Final = frozenset(
-    ("request_id", "route", "method", "status", "milliseconds", "code", "error", "where", "packs", "host", "port",
-     "workers")
+    ("request_id", "key", "route", "method", "status", "milliseconds", "code", "error", "where", "packs", "host",
+     "port", "workers")
 )  # fmt: skip # one list, read as one
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -260,11 +258,12 @@ def find_correction(connection: Connection, settlement_id: str) -> Correction | 
 
 
 class Filter(NamedTuple):
-    """Which settlements a list shows; `after` is the ordinal of the last one seen."""
+    """Which settlements a list shows: `facilities` are bounds, `after` is the ordinal of the last one seen."""
 
     facility_code: str | None = None
     bill_id: str | None = None
     person: str | None = None
+    facilities: frozenset[str] | None = None
     discharged_from: date | None = None
     discharged_to: date | None = None
     reversed: bool | None = None
@@ -291,6 +290,8 @@ def list_settlements(connection: Connection, wanted: Filter, limit: int) -> list
     ):
         if value is not None:
             conditions.append(column == value)
+    if wanted.facilities is not None:
+        conditions.append(table.facility_code.in_(sorted(wanted.facilities)))
     if wanted.discharged_from is not None:
         conditions.append(table.discharged_on >= wanted.discharged_from)
     if wanted.discharged_to is not None:
@@ -307,35 +308,18 @@ def list_settlements(connection: Connection, wanted: Filter, limit: int) -> list
 
 
 class Found(NamedTuple):
-    """A recorded answer, and whether its settlement is reversed by now."""
+    """A recorded answer, whether its settlement is reversed by now, and whose it is."""
 
     answer: bytes
     reversed: bool
+    facility_code: str
 
 
 def read_answer(connection: Connection, settlement_id: str) -> Found | None:
     """Find the recorded answer of a settlement."""
     row = connection.execute(
-        select(settlements.c.answer, IS_REVERSED).where(settlements.c.settlement_id == settlement_id)
+        select(settlements.c.answer, IS_REVERSED, settlements.c.facility_code).where(
+            settlements.c.settlement_id == settlement_id
+        )
     ).one_or_none()
-    return Found(bytes(row[0]), bool(row[1])) if row else None
-
-
-# As many as a BIGINT has at most.
-_CURSOR_DIGITS: Final = 19
-
-
-def cursor_of(ordinal: int) -> str:
-    """An opaque cursor that goes on behind a settlement."""
-    return base64.urlsafe_b64encode(b"s%d" % ordinal).decode().rstrip("=")
-
-
-def ordinal_of(cursor: str) -> int | None:
-    """Read a cursor of ours; None for any other text."""
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-    except (ValueError, binascii.Error):
-        return None
-    digits = text[1:]
-    known = text[:1] == b"s" and digits.isdigit() and len(digits) <= _CURSOR_DIGITS
-    return int(digits) if known and cursor_of(int(digits)) == cursor else None
+    return Found(bytes(row[0]), bool(row[1]), row[2]) if row else None

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
     type_coerce,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -50,6 +51,15 @@ PACK_HASH_LENGTH: Final = len("sha256:") + HASH_LENGTH
 IDENTIFIER_LENGTH: Final = 64
 # 2026-11-24T08:30:00.123456Z
 TIME_LENGTH: Final = 27
+KEY_ID_LENGTH: Final = 8
+ROLE_LENGTH: Final = 8
+# A key's id, a token's bearer as a pseudonym, or `command line`.
+BEARER_LENGTH: Final = 32
+ACTION_LENGTH: Final = 32
+# An IPv6 address.
+CLIENT_LENGTH: Final = 39
+REQUEST_ID_LENGTH: Final = 32
+RECORD_LENGTH: Final = 64
 
 BEFORE: Final = tuple(f"before_{name}" for name in YearToDate._fields)
 PAID: Final = tuple(f"paid_{name}" for name in Payers._fields)
@@ -137,6 +147,13 @@ settlements = Table(
     _not_negative("before_not_negative", BEFORE),
     Index(None, "facility_code", "bill_id"),
     Index(None, "discharged_on"),
+    Index(
+        None,
+        "settled_at",
+        "settlement_id",
+        postgresql_where=text("paid_backstop > 0"),
+        sqlite_where=text("paid_backstop > 0"),
+    ),
 )
 
 reversals = Table(
@@ -152,6 +169,7 @@ reversals = Table(
     Column("answer", LargeBinary, nullable=False),
     UniqueConstraint("person", "insurance_year", "scheme", "sequence"),
     CheckConstraint("sequence > 0", name="sequence_positive"),
+    Index(None, "reversed_at", "reversal_id"),
 )
 
 # What a correction answered, for whoever asks again; its records are settlements and reversals.
@@ -189,6 +207,51 @@ open_bills = Table(
     Column("settlement_id", String(UUID_LENGTH), nullable=False, unique=True),
     # The key is taken first, so that of two equal bills one waits; its settlement follows in the same transaction.
     ForeignKeyConstraint(["settlement_id"], ["settlements.settlement_id"], deferrable=True, initially="DEFERRED"),
+)
+
+# What the insurer said of a backstop; what was said last counts.
+backstop_payments = Table(
+    "backstop_payments",
+    METADATA,
+    _ordinal(),
+    Column("settlement_id", String(UUID_LENGTH), ForeignKey("settlements.settlement_id"), nullable=False),
+    Column("payment", String(7), nullable=False),
+    Column("reference", String(IDENTIFIER_LENGTH), nullable=False),
+    Column("said_at", String(TIME_LENGTH), nullable=False),
+    Column("key_id", String(BEARER_LENGTH), nullable=False),
+    Column("reconciliation_id", String(UUID_LENGTH)),
+    CheckConstraint("payment IN ('paid', 'refused')", name="payment"),
+    Index(None, "settlement_id", "ordinal"),
+)
+
+# Who may come in: a key's hash, never the key.
+access_keys = Table(
+    "access_keys",
+    METADATA,
+    Column("key_id", String(KEY_ID_LENGTH), primary_key=True),
+    Column("hash", String(HASH_LENGTH), nullable=False, unique=True),
+    Column("role", String(ROLE_LENGTH), nullable=False),
+    Column("facilities", Text, nullable=False),
+    Column("areas", Text, nullable=False),
+    Column("minted_at", String(TIME_LENGTH), nullable=False),
+    Column("expires_on", Date),
+    Column("revoked_at", String(TIME_LENGTH)),
+    Column("last_used_on", Date),
+    CheckConstraint("role IN ('his', 'insurer', 'ops', 'admin')", name="role"),
+)
+
+# Who read or did what. The migration forbids the database to change or delete a line.
+audit = Table(
+    "audit",
+    METADATA,
+    _ordinal(),
+    Column("at", String(TIME_LENGTH), nullable=False),
+    Column("action", String(ACTION_LENGTH), nullable=False),
+    Column("key_id", String(BEARER_LENGTH), nullable=False),
+    Column("role", String(ROLE_LENGTH), nullable=False),
+    Column("client", String(CLIENT_LENGTH), nullable=False),
+    Column("request_id", String(REQUEST_ID_LENGTH), nullable=False),
+    Column("record", String(RECORD_LENGTH)),
 )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from app.access.keys import is_within
 from app.settlement.settle import Refused
+from app.store.audit import By, note
 from app.store.person_years import YearState, lock_year, move_year
 from app.store.settlements import (
     Correction,
@@ -56,11 +58,22 @@ class NotInForce(NamedTuple):
     """The settlement is reversed, or corrected by another request: there is nothing to correct."""
 
 
-Outcome = Corrected | Refused | NotFound | KeyDiffers | NotInForce
+class OtherFacilities(NamedTuple):
+    """Later bills of the person and year are of facilities outside the bounds."""
 
 
-def correct_settlement(
-    recorder: Recorder, settlement_id: str, reason: str, right: BillToSettle, *, dry_run: bool
+Outcome = Corrected | Refused | NotFound | KeyDiffers | NotInForce | OtherFacilities
+
+
+def correct_settlement(  # noqa: C901, PLR0913 # who asks, for what, within which bounds; one branch an outcome
+    recorder: Recorder,
+    settlement_id: str,
+    reason: str,
+    right: BillToSettle,
+    by: By,
+    facilities: frozenset[str] | None = None,
+    *,
+    dry_run: bool,
 ) -> Outcome:
     """Reverse down to a settlement, settle the right request, settle the later bills again in their order.
 
@@ -73,7 +86,7 @@ def correct_settlement(
 
     def work(connection: Connection) -> Outcome:  # noqa: PLR0911 # one for each outcome
         wrong = find_settlement(connection, settlement_id)
-        if wrong is None:
+        if wrong is None or not is_within(wrong.facility_code, facilities):
             return NotFound()
         if (wrong.facility_code, wrong.bill_id) != (bill.facility.code, bill.bill_id):
             return KeyDiffers()
@@ -88,6 +101,8 @@ def correct_settlement(
         if find_reversal(connection, settlement_id) is not None:
             return NotInForce()
         old = unreversed_from(connection, wrong.person_year, wrong.link.sequence)
+        if not all(is_within(record.facility_code, facilities) for record in old):
+            return OtherFacilities()
         keep(connection, pack, recorder)
         _reverse_all(connection, recorder, old, years, reason, moment)
         changes = _settle_all(connection, recorder, _anew(connection, recorder, old, right, pack), years, moment)
@@ -99,6 +114,7 @@ def correct_settlement(
         answer = recorder.wire.write_correction(changes)
         for person_year, state in years.items():
             move_year(connection, person_year, state)
+        note(connection, by, time_text(moment), "settlement.corrected", settlement_id)
         add_correction(connection, Correction(settlement_id, time_text(moment), reason, right.fingerprint, answer))
         return Corrected(answer, again=False, recorded=True)
 

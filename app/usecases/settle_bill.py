@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.settlement.settle import Refused
+from app.store.audit import noting
 from app.store.person_years import locking_year, moving_year, state_of
 from app.store.settlements import adding_settlement, in_force, taking_key
 from app.store.together import run_together
-from app.usecases.moments import new_id
+from app.usecases.moments import new_id, time_text
 from app.usecases.recording import BillToSettle, Recorder, Settled, keep, refused_without_pack, settle_at_end
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from app.settlement.pack import Pack
     from app.settlement.result import Settlement
+    from app.store.audit import By
     from app.store.person_years import YearState
     from app.store.settlements import PersonYear
     from app.store.together import Statement
@@ -48,7 +50,7 @@ class Conflict(NamedTuple):
 Outcome = Recorded | Replayed | Conflict | Refused
 
 
-def settle_bill(recorder: Recorder, to_settle: BillToSettle) -> Outcome:
+def settle_bill(recorder: Recorder, to_settle: BillToSettle, by: By) -> Outcome:
     """Settle a bill on top of what the ledger, or the request, has of the person's year.
 
     One transaction: it takes the bill's key, then the person's year, and commits before this returns. Raises what
@@ -73,7 +75,18 @@ def settle_bill(recorder: Recorder, to_settle: BillToSettle) -> Outcome:
         keep(connection, pack, recorder)
         return _ToRecord(settled, pack)
 
-    outcome = recorder.ledger.write(work, _is_to_record, _recording)
+    def last(outcome: Outcome | _ToRecord) -> tuple[Statement, ...]:
+        if isinstance(outcome, Replayed):
+            return (noting(by, time_text(moment), "settlement.replayed", outcome.settlement_id),)
+        assert isinstance(outcome, _ToRecord), "nothing else is kept"
+        record, state = outcome.settled.record, outcome.settled.state
+        return (
+            adding_settlement(record, state.record_hash),
+            moving_year(record.person_year, state),
+            noting(by, record.settled_at, "settlement.recorded", settlement_id),
+        )
+
+    outcome = recorder.ledger.write(work, _is_kept, last)
     if not isinstance(outcome, _ToRecord):
         return outcome
     recorder.ledger.packs_kept.add(outcome.pack.hash)
@@ -85,14 +98,8 @@ class _ToRecord(NamedTuple):
     pack: Pack
 
 
-def _is_to_record(outcome: Outcome | _ToRecord) -> bool:
-    return isinstance(outcome, _ToRecord)
-
-
-def _recording(outcome: Outcome | _ToRecord) -> tuple[Statement, ...]:
-    assert isinstance(outcome, _ToRecord), "nothing else is kept"
-    record, state = outcome.settled.record, outcome.settled.state
-    return adding_settlement(record, state.record_hash), moving_year(record.person_year, state)
+def _is_kept(outcome: Outcome | _ToRecord) -> bool:
+    return isinstance(outcome, _ToRecord | Replayed)
 
 
 def _take_key_and_lock(

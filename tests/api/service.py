@@ -18,6 +18,8 @@ from typing import Any, Final
 
 import httpx
 
+from tests.keys import ADMIN, admit, bearer
+
 ONESTOP: Final = str(Path(sys.executable).parent / "onestop")
 PREVIEW: Final = "/v1/settlements/preview"
 JSON: Final = {"content-type": "application/json"}
@@ -98,7 +100,7 @@ class Service:
         self.port = port
         self.log = log
         self.base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        self.client = httpx.Client(base_url=self.base, trust_env=False, timeout=PATIENCE)
+        self.client = httpx.Client(base_url=self.base, trust_env=False, timeout=PATIENCE, headers=bearer(ADMIN))
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.client.get(path, **options)
@@ -174,9 +176,15 @@ def _whole(answer: bytes) -> bool:
 
 @contextmanager
 def running(*options: str, host: str = "127.0.0.1", **environment: str) -> Iterator[Service]:
-    """Start the service on a free port, wait until it answers, and stop it in the end."""
+    """Start the service on a free port, wait until it answers, and stop it in the end.
+
+    Its ledger is a new one unless one is named; an embedded one knows the tests' administrator.
+    """
     with tempfile.TemporaryDirectory(prefix="onestop-test-") as folder:
         log = Path(folder, "stderr")
+        url = environment.setdefault("ONESTOP_DATABASE_URL", f"sqlite:///{folder}/onestop.db")
+        if url.startswith("sqlite"):
+            admit(url)
         with log.open("wb") as stream:
             process = subprocess.Popen(
                 [ONESTOP, "serve", "--host", host, "--port", "0", *options],

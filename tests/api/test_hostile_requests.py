@@ -7,14 +7,15 @@ import contextlib
 import gzip
 import json
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from app.api import body as reading
 from app.main import create_app
-from app.settings import Settings
 from tests.api.service import JSON, PREVIEW, Service, problem, received, running, stop, written
+from tests.keys import ADMIN, admitted, bearer
 
 LIMIT = 8 * 1024 * 1024
 BODY = written({})
@@ -23,7 +24,7 @@ MEGABYTE = 1024 * 1024
 
 def head(method: str, target: str | bytes, *fields: str) -> bytes:
     path = target if isinstance(target, bytes) else target.encode()
-    rest = "\r\n".join(["host: localhost", *fields, "", ""])
+    rest = "\r\n".join(["host: localhost", f"authorization: Bearer {ADMIN}", *fields, "", ""])
     return method.encode() + b" " + path + b" HTTP/1.1\r\n" + rest.encode()
 
 
@@ -186,10 +187,10 @@ def test_a_request_to_change_the_protocol_is_answered_as_it_stands(service: Serv
     assert answer.endswith(b'{"status":"ok"}')
 
 
-def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """In this process, so that nobody waits for the half minute."""
     monkeypatch.setattr(reading, "BODY_SECONDS", 0.1)
-    application = create_app(Settings())
+    application = create_app(admitted(tmp_path))
 
     async def never_whole() -> AsyncIterator[bytes]:
         yield b"{"
@@ -198,7 +199,7 @@ def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app=application)
         async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
-            return await client.post(PREVIEW, content=never_whole(), headers=JSON)
+            return await client.post(PREVIEW, content=never_whole(), headers=JSON | bearer(ADMIN))
 
     assert problem(asyncio.run(ask())) == (408, "body_timeout", [])
 

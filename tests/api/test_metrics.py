@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Iterator, MutableMapping
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,8 +14,8 @@ import pytest
 from fastapi import FastAPI
 
 from app.main import create_app
-from app.settings import Settings
 from tests.api.service import PREVIEW, Service, changed, running, written
+from tests.keys import ADMIN, admitted, bearer
 
 POOR = {"/patient/status": "registered_poor", "/facility/tier": "tertiary_municipal"}
 
@@ -40,7 +41,7 @@ def test_requests_refusals_and_fen_are_counted_by_all_workers_together(counting:
     """Each request on a connection of its own, so that both workers get some of them."""
     sent = [*[written({})] * 12, *[written(POOR)] * 8, *[written({"/lines": []})] * 5, *[b"["] * 4, *[b"{}"] * 3]
     for body in sent:
-        with httpx.Client(base_url=counting.base, trust_env=False) as client:
+        with httpx.Client(base_url=counting.base, trust_env=False, headers=bearer(ADMIN)) as client:
             client.post(PREVIEW, content=body, headers={"content-type": "application/json"})
     for path in ("/nothing", "/v1/policies/one", "/v1/policies/two"):
         counting.get(path)
@@ -76,9 +77,9 @@ def test_requests_refusals_and_fen_are_counted_by_all_workers_together(counting:
     assert samples["onestop_policy_packs"] == 5
 
 
-def test_random_paths_and_methods_make_no_new_labels() -> None:
+def test_random_paths_and_methods_make_no_new_labels(tmp_path: Path) -> None:
     """Ten thousand ids in paths would otherwise be ten thousand time series, kept for ever."""
-    application = create_app(Settings())
+    application = create_app(admitted(tmp_path))
 
     async def ask() -> tuple[set[str], set[str]]:
         async def round_of(number: int) -> None:
@@ -106,7 +107,7 @@ async def called(application: FastAPI, method: str, path: str) -> bytes:
     """The body of an answer, without a client in between, which would take most of the time."""
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "path": path,
-        "raw_path": path.encode(), "query_string": b"", "headers": [], "scheme": "http", "server": ("here", 80),
+        "raw_path": path.encode(), "query_string": b"", "headers": [(b"authorization", f"Bearer {ADMIN}".encode())], "scheme": "http", "server": ("here", 80),
         "client": ("here", 1), "root_path": "",
     }  # fmt: skip
     body = b""
@@ -133,13 +134,13 @@ def test_the_metrics_are_prometheus_text(service: Service) -> None:
         assert f"# TYPE {metric} {kind}\n" in answer.text
 
 
-def test_two_applications_in_one_process_count_apart() -> None:
+def test_two_applications_in_one_process_count_apart(tmp_path: Path) -> None:
     async def ask() -> list[str]:
         texts = []
-        applications: list[Any] = [create_app(Settings()), create_app(Settings())]
+        applications: list[Any] = [create_app(admitted(tmp_path)), create_app(admitted(tmp_path))]
         for number, application in enumerate(applications):
             transport = httpx.ASGITransport(app=application)
-            async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+            async with httpx.AsyncClient(transport=transport, base_url="http://here", headers=bearer(ADMIN)) as client:
                 for _ in range(number + 1):
                     await client.post(PREVIEW, json=changed({}))
                 texts.append((await client.get("/metrics")).text)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import logging.config
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from app.main import create_app
 from app.observe.logs import library_lines
 from app.settings import LogFormat, Settings
 from tests.api.service import JSON, PREVIEW, written
+from tests.keys import ADMIN, admitted, bearer
 
 SECRET = "zqx王小明xqz"
 
@@ -24,15 +26,15 @@ def broken(*_arguments: object) -> Any:
     raise RuntimeError(SECRET)
 
 
-def ask(method: str, path: str, log_format: LogFormat = "json", body: bytes = b"") -> tuple[httpx.Response, str]:
+def ask(settings: Settings, method: str, path: str, body: bytes = b"") -> tuple[httpx.Response, str]:
     """The answer of an application in this process, and its metrics afterwards."""
     # Made outside of the loop, as a process would.
-    application = create_app(Settings(log_format=log_format))
+    application = create_app(settings)
 
     async def exchange() -> tuple[httpx.Response, str]:
         # An exception that leaves the application is raised here.
         transport = httpx.ASGITransport(app=application)
-        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://here", headers=bearer(ADMIN)) as client:
             answer = await client.request(method, path, content=body, headers=JSON)
             return answer, (await client.get("/metrics")).text
 
@@ -42,10 +44,14 @@ def ask(method: str, path: str, log_format: LogFormat = "json", body: bytes = b"
 @pytest.mark.parametrize("size", [1, 200 * 1024], ids=["a small bill", "a large bill, in a thread"])
 @pytest.mark.parametrize("log_format", ["json", "console"])
 def test_a_mistake_is_answered_and_logged_without_its_words(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], log_format: LogFormat, size: int
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    log_format: LogFormat,
+    size: int,
 ) -> None:
     monkeypatch.setattr(his, "read", broken)
-    answer, metrics = ask("POST", PREVIEW, log_format, written({}) + b" " * size)
+    answer, metrics = ask(admitted(tmp_path, log_format), "POST", PREVIEW, written({}) + b" " * size)
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json() == {
@@ -67,20 +73,20 @@ def test_a_mistake_is_answered_and_logged_without_its_words(
 
 
 def test_a_mistake_of_a_read_is_answered_too(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr(ops, "policies_answer", broken)
-    answer, metrics = ask("GET", "/v1/policies")
+    answer, metrics = ask(admitted(tmp_path), "GET", "/v1/policies")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert SECRET not in capsys.readouterr().err + answer.text
     assert 'onestop_requests_total{method="GET",route="/v1/policies",status="500"} 1.0' in metrics
 
 
 def test_a_mistake_before_any_route_is_answered_too(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr(his, "read_body", broken)
-    answer, _ = ask("POST", PREVIEW)
+    answer, _ = ask(admitted(tmp_path), "POST", PREVIEW)
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert SECRET not in capsys.readouterr().err
 

@@ -29,7 +29,7 @@ RIGHT: dict[str, Any] = {
     "/lines/0/code": CANARY["linecode"], "/lines/0/name": CANARY["linename"], "/lines/1/code": "王" + CANARY["linecode"],
 }  # fmt: skip
 HEADERS = JSON | {
-    "x-name": CANARY["header"], "cookie": f"session={CANARY['cookie']}", "authorization": f"Bearer {CANARY['bearer']}",
+    "x-name": CANARY["header"], "cookie": f"session={CANARY['cookie']}", "proxy-authorization": f"Bearer {CANARY['bearer']}",
     "user-agent": CANARY["agent"], "x-request-id": CANARY["requestid"], "referer": f"http://{CANARY['host']}/",
     "x-forwarded-for": CANARY["host"], "x-forwarded-host": CANARY["host"], "forwarded": f"for={CANARY['host']}",
 }  # fmt: skip

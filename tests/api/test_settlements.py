@@ -13,6 +13,8 @@ import httpx
 import pytest
 
 from tests.api.service import ABSENT, JSON, Service, changed, running
+from tests.keys import admit
+from tests.postgresql import running_postgresql
 
 SETTLEMENTS = "/v1/settlements"
 NUMBERS = itertools.count(1)
@@ -246,7 +248,19 @@ def test_a_filter_of_the_wrong_form_is_refused_where_it_stands(service: Service,
 
 
 def test_without_a_database_only_what_needs_none_is_answered() -> None:
+    with running_postgresql() as server:
+        admit(server.url())
+        with running(ONESTOP_DATABASE_URL=server.url()) as service:
+            # The key is known from before: one that was never seen cannot be looked up either.
+            assert service.preview(bill(**{"/year_to_date": {}})).status_code == 200
+            server.kill()
+            unanswered_without_a_database(service)
     with running(ONESTOP_DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing") as service:
+        assert code(service.preview(bill(**{"/year_to_date": {}}))) == (503, "ledger_unreachable")
+
+
+def unanswered_without_a_database(service: Service) -> None:
+    for _ in range(2):
         assert service.preview(bill(**{"/year_to_date": {}})).status_code == 200
         for answer in (
             service.preview(bill()),

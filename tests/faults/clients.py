@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.api.service import ABSENT, JSON, changed
+from tests.keys import ADMIN, bearer
 
 PATH = "/v1/settlements"
+HEADERS = JSON | bearer(ADMIN)
 PATIENCE = 120.0
 
 
@@ -62,7 +64,7 @@ class Client:
         try:
             if self.connection is None:
                 self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-            self.connection.request("POST", path, body, JSON)
+            self.connection.request("POST", path, body, HEADERS)
             answer = self.connection.getresponse()
             return answer.status, answer.read()
         except (OSError, http.client.HTTPException):

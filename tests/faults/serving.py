@@ -46,7 +46,7 @@ class Worker:
 def killable(database_url: str, *, migrate: bool = True) -> Iterator[Worker]:
     """A service with one worker on a free port, on a database that is brought to the schema first."""
     if migrate:
-        upgrade = "from app.store import ledger, schema; import sys; schema.upgrade(ledger.Ledger(sys.argv[1]))"
+        upgrade = "from tests.keys import admit; import sys; admit(sys.argv[1])"
         subprocess.run([sys.executable, "-c", upgrade, database_url], cwd=ROOT, check=True, timeout=PATIENCE)
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
         environment = os.environ | QUIET | {"ONESTOP_DATABASE_URL": database_url, "ONESTOP_LOG_FORMAT": "json"}

@@ -27,6 +27,7 @@ from app.store import schema
 from app.store.ledger import Ledger
 from app.usecases.recording import BillToSettle, Recorder
 from app.usecases.settle_bill import Recorded, settle_bill
+from tests.keys import SOMEBODY, admit
 from tests.postgresql import running_postgresql
 
 from .books import faults_in, rows
@@ -98,9 +99,7 @@ def cutter(folder: Path, target: Path) -> Iterator[Cutter]:
 def test_a_connection_cut_at_commit_leaves_no_lie(tmp_path: Path, record_property: Property) -> None:
     with running_postgresql() as server:
         url = server.url()
-        ledger = Ledger(url)
-        schema.upgrade(ledger)
-        ledger.close()
+        admit(url)
         with cutter(tmp_path, next(server.folder.glob(".s.PGSQL.*[0-9]"))) as between:
             through = url.replace(str(server.folder), str(tmp_path))
             with killable(through, migrate=False) as worker, load(worker.port) as told:
@@ -153,9 +152,7 @@ def test_a_database_that_is_gone_for_a_while_is_told_at_once_and_found_again(rec
 @pytest.mark.timeout(600)
 def test_a_full_disk_is_told_and_leaves_no_half_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"sqlite:///{tmp_path}/onestop.db"
-    ledger = Ledger(url)
-    schema.upgrade(ledger)
-    ledger.close()
+    admit(url)
     limit = 400 * 1024
     # As a disk without room: no file of the service grows beyond this. What it writes there fails, as it would then.
     monkeypatch.setenv("ONESTOP_FAULTS_FILE_SIZE", str(limit))
@@ -204,7 +201,7 @@ def test_a_clock_that_jumps_back_changes_no_order(database: str) -> None:
         stored = write_stored(request, person)
         fingerprint = pseudonyms.fingerprint(values_of(request, stored))
         to_settle = BillToSettle(request.bill, None, person, pseudonyms.key_id, fingerprint, stored)
-        outcome = settle_bill(recorder, to_settle)
+        outcome = settle_bill(recorder, to_settle, SOMEBODY)
         assert isinstance(outcome, Recorded)
         totals.append(outcome.settlement.year_to_date.total_cost)
     ledger.close()

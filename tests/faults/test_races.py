@@ -18,12 +18,12 @@ from app.api.records import write_settled
 from app.policies.catalogue import load_shipped
 from app.settlement.settle import Refused, settle
 from app.settlement.year import NO_YEAR
-from app.store import schema
 from app.store.ledger import Ledger
 from app.store.settlements import record_of
 from app.store.tables import settlements
 from app.usecases.recording import Stamp
 from tests.api.service import running
+from tests.keys import admit
 
 from .books import faults_in, rows
 from .clients import PATH, Client, Told, bill
@@ -59,9 +59,7 @@ class Crowd:
 
 @contextmanager
 def crowd(url: str) -> Iterator[Crowd]:
-    ledger = Ledger(url)
-    schema.upgrade(ledger)
-    ledger.close()
+    admit(url)
     with (
         running("--workers", "2", ONESTOP_DATABASE_URL=url) as service,
         ThreadPoolExecutor(AT_ONCE) as pool,
@@ -145,8 +143,8 @@ def test_settling_against_correcting_happens_in_some_order(database: str, record
 
 @pytest.mark.timeout(3600)
 def test_bills_of_one_person_and_year_are_settled_in_some_order(database: str, record_property: Property) -> None:
+    admit(database)
     ledger = Ledger(database)
-    schema.upgrade(ledger)
     with running("--workers", "2", ONESTOP_DATABASE_URL=database) as service, ThreadPoolExecutor(WRITERS) as pool:
 
         def write(writer: int) -> Told:

@@ -26,6 +26,7 @@ from app.usecases.recording import BillToSettle, Recorder
 from app.usecases.reverse_settlement import Reversed, reverse_settlement
 from app.usecases.settle_bill import Recorded, settle_bill
 from tests.cli.running import COMMAND
+from tests.keys import SOMEBODY
 
 QUIET = {"COLUMNS": "", "FORCE_COLOR": "", "ONESTOP_PACKS_DIR": "", "ONESTOP_LOG_FORMAT": ""}
 BEGUN = datetime(2026, 1, 1, 3, tzinfo=UTC)
@@ -78,16 +79,16 @@ class Window:
         return BillToSettle(read.bill, read.year_to_date, person, self.pseudonyms.key_id, fingerprint, stored)
 
     def settle(self, request: dict[str, Any]) -> str:
-        outcome = settle_bill(self.recorder, self.to_settle(request))
+        outcome = settle_bill(self.recorder, self.to_settle(request), SOMEBODY)
         assert isinstance(outcome, Recorded), outcome
         return outcome.settlement_id
 
     def reverse(self, settlement_id: str) -> None:
-        assert isinstance(reverse_settlement(self.recorder, settlement_id, "entered twice"), Reversed)
+        assert isinstance(reverse_settlement(self.recorder, settlement_id, "entered twice", SOMEBODY), Reversed)
 
     def correct(self, settlement_id: str, request: dict[str, Any]) -> None:
         right = self.to_settle(request)
-        outcome = correct_settlement(self.recorder, settlement_id, "wrong amount", right, dry_run=False)
+        outcome = correct_settlement(self.recorder, settlement_id, "wrong amount", right, SOMEBODY, dry_run=False)
         assert isinstance(outcome, Corrected), outcome
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.policies.catalogue import load_folder
-from app.store.tables import METADATA
+from tests.store.desk import RECORDS
 
 from .books import bill, opened, replay, window
 from .tampering import change
@@ -26,7 +26,7 @@ NO_MATTER = {
     "reversals.ordinal": "the order of lists; a record's place is its sequence",
     "corrections.ordinal": "the order of lists",
 }
-COLUMNS = [f"{table.name}.{column.name}" for table in METADATA.sorted_tables for column in table.columns]
+COLUMNS = [f"{table.name}.{column.name}" for table in RECORDS for column in table.columns]
 
 
 def test_a_ledger_as_it_was_recorded_replays_clean(ledger):

@@ -6,9 +6,8 @@ from app.api import records
 from app.settlement.settle import Refused, settle
 from app.settlement.year import YearToDate
 from app.store.settlements import NO_RECORD, PersonYear, Record, Reversal, record_hash, record_of, reversal_of
-from app.store.tables import METADATA
 from app.usecases.recording import Stamp
-from tests.store.desk import CATALOGUE, Json, answer
+from tests.store.desk import CATALOGUE, RECORDS, Json, answer
 
 PACKS = {pack.hash: pack for pack in CATALOGUE.packs}
 Dump = dict[str, list[Json]]
@@ -26,7 +25,7 @@ def records_of(dump: Dump) -> dict[PersonYear, list[tuple[Record | Reversal, str
 
 def faults(dump: Dump) -> list[str]:
     """All that does not hold together."""
-    assert set(dump) == {table.name for table in METADATA.sorted_tables}
+    assert set(dump) == {table.name for table in RECORDS}
     reversed_ids = {row["settlement_id"] for row in dump["reversals"]}
     in_force = {
         (row["facility_code"], row["bill_id"], row["settlement_id"])

@@ -108,7 +108,7 @@ def started(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
 def is_sent_with_commit(operation: Operation, statement: str) -> bool:
     """Whether nobody knows what became of it when its connection is cut."""
     settles = "reversals" not in operation.adds
-    return settles and statement.startswith(("INSERT INTO settlements", "UPDATE person_years"))
+    return settles and statement.startswith(("INSERT INTO settlements", "UPDATE person_years", "INSERT INTO audit"))
 
 
 def fail_everywhere(desk: Desk, operation: Operation, fault: Fault) -> int:

@@ -15,12 +15,11 @@ from app.settlement.settle import Refused, settle
 from app.settlement.year import NO_YEAR, YearToDate
 from app.store.person_years import read_year
 from app.store.settlements import PersonYear
-from app.store.tables import METADATA
 from app.usecases.correct_settlement import Corrected, KeyDiffers, NotInForce
 from app.usecases.reverse_settlement import NotFound, NotLatest, Reversed
 from app.usecases.settle_bill import Conflict, Recorded, Replayed
 from tests.store.chain import faults
-from tests.store.desk import CATALOGUE, SCHEME, Desk, Json, answer, bill, to_settle
+from tests.store.desk import CATALOGUE, RECORDS, SCHEME, Desk, Json, answer, bill, to_settle
 
 DEEP = settings.get_current_profile_name() == "deep"
 EXAMPLES, STEPS = (250, 50) if DEEP else (20, 30)
@@ -108,7 +107,7 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.model = Model()
         with self.desk.ledger.engine.begin() as connection:
-            for table in reversed(METADATA.sorted_tables):
+            for table in reversed(RECORDS):
                 connection.execute(table.delete())
         self.desk.ledger.packs_kept.clear()
 

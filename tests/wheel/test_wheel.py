@@ -145,9 +145,9 @@ def test_the_installed_service_answers_a_preview(installed, tmp_path):
         )
     try:
         wait_until_it_answers(server, f"http://127.0.0.1:{port}/readyz", tmp_path / "log")
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{port}/v1/settlements/preview", BILL.read_bytes(), {"Content-Type": "application/json"}
-        )
+        key = ran(installed / "onestop", "key", "mint", "--role", "admin", cwd=tmp_path).splitlines()[-1]
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/settlements/preview", BILL.read_bytes(), headers)
         with opened(request) as response:
             answer = json.load(response)
         assert (response.status, answer["payers"]["patient"]) == (200, "558.76")

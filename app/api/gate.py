@@ -1,0 +1,102 @@
+"""The gate before every route: whose key it is, and whether that role may do this."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+
+from starlette.responses import Response
+
+from app.access.rules import roles_for
+from app.api import ledger_requests, problems
+from app.api.memo import Memo
+from app.store.audit import By
+from app.store.ledger import LedgerBusy, LedgerUnreachable, OutcomeUnknown
+
+if TYPE_CHECKING:
+    from fastapi import Request
+    from fastapi.routing import APIRoute
+    from starlette.types import Receive, Scope, Send
+
+    from app.access.keys import Access, Role
+    from app.api.state import Parts
+
+_ACCESS: Final = "onestop.access"
+REQUEST_ID: Final = "onestop.request_id"
+_SCHEME: Final = b"bearer "
+
+
+def put_gate(route: APIRoute, parts: Parts) -> None:
+    """Let a route be used by the roles of its rule alone. Raises `NoRule` for a route that nobody has thought of."""
+    method = next(iter(route.methods or ()))
+    assert route.methods == {method}, "each of our routes has one method"
+    roles = roles_for(method, route.path_format)
+    if roles is None:
+        return
+    inner = route.app
+
+    async def gate(scope: Scope, receive: Receive, send: Send) -> None:
+        access = await _access(scope, parts)
+        refusal = access if isinstance(access, problems.Document) else _refusal(access, roles)
+        if refusal is not None:
+            await _refused(parts, refusal)(scope, receive, send)
+            return
+        await inner(scope, receive, send)
+
+    route.app = gate
+
+
+def access_of(request: Request) -> Access:
+    """What the key of a request gives; there is one behind every gate."""
+    access: Access = request.scope[_ACCESS]
+    return access
+
+
+def by_of(request: Request) -> By:
+    """Who asks, as the audit has it."""
+    access, client = access_of(request), request.scope.get("client")
+    return By(access.key_id, access.role, _ADDRESS[client[0]] if client else "", request.scope.get(REQUEST_ID, ""))
+
+
+def key_id_in(scope: Scope) -> str | None:
+    """The id of the key that a request came in with, for the log."""
+    access: Access | None = scope.get(_ACCESS)
+    return access.key_id if access else None
+
+
+async def _access(scope: Scope, parts: Parts) -> Access | problems.Document:
+    key = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+    if key[: len(_SCHEME)].lower() != _SCHEME:
+        return problems.document(problems.UNAUTHORIZED, "Send Authorization: Bearer and a key of `onestop key mint`.")
+    try:
+        access = await parts.keyring.access_of(key[len(_SCHEME) :].decode("latin-1").strip())
+    except (LedgerUnreachable, LedgerBusy, OutcomeUnknown) as error:
+        return ledger_requests.not_recorded(error)
+    if access is None:
+        return problems.document(problems.UNAUTHORIZED, "The key is unknown, revoked or expired.")
+    scope[_ACCESS] = access
+    return access
+
+
+def _refusal(access: Access, roles: frozenset[Role]) -> problems.Document | None:
+    if access.role in roles:
+        return None
+    return problems.document(problems.FORBIDDEN, f"This needs a key with the role {' or '.join(sorted(roles))}.")
+
+
+def _refused(parts: Parts, document: problems.Document) -> Response:
+    response = parts.refuse(document)
+    if document.status == problems.UNAUTHORIZED.status:
+        response.headers["www-authenticate"] = "Bearer"
+    return response
+
+
+def _address(client: str) -> str:
+    # What a proxy hands on may be any text; an address is what is meant.
+    try:
+        return str(ip_address(client.partition("%")[0]))
+    except ValueError:
+        return ""
+
+
+_ADDRESS: Final[Memo[str, str]] = Memo(_address)

@@ -1,0 +1,1 @@
+"""Other people's formats: bytes to and from our types."""
