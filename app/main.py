@@ -19,7 +19,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from app.access.pseudonyms import Pseudonyms
-from app.api import admin, his, insurer, ledger_requests, ops, problems, records
+from app.api import admin, his, insurer, ledger_requests, ops, problems, reconciliations, records
 from app.api.answers import collect_rarely
 from app.api.cores import stay_on_a_core
 from app.api.gate import put_gate
@@ -66,7 +66,13 @@ def create_app(settings: Settings) -> FastAPI:
     methods: dict[str, set[str]] = {}
     for route in [
         route
-        for router in (his.router(parts), insurer.router(parts), ops.router(parts), admin.router(parts))
+        for router in (
+            his.router(parts),
+            insurer.router(parts),
+            reconciliations.router(parts),
+            ops.router(parts),
+            admin.router(parts),
+        )
         for route in router.routes
     ]:
         # As a route of the application's own: one of an included router is looked for twice a request.

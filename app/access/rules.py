@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _HIS: Final[frozenset[Role]] = frozenset(("his", "admin"))
 _INSURER: Final[frozenset[Role]] = frozenset(("insurer", "admin"))
+_BOTH: Final[frozenset[Role]] = _HIS | _INSURER
 _OPS: Final[frozenset[Role]] = frozenset(("ops", "admin"))
 _ADMIN: Final[frozenset[Role]] = frozenset(("admin",))
 
@@ -27,6 +28,10 @@ RULES: Final[Mapping[tuple[str, str], frozenset[Role]]] = {
     ("GET", "/v1/backstops/summary"): _INSURER,
     ("GET", "/v1/backstops/export"): _INSURER,
     ("GET", "/v1/backstops/{settlement_id}"): _INSURER,
+    ("POST", "/v1/reconciliations"): _BOTH,
+    ("GET", "/v1/reconciliations"): _BOTH,
+    ("GET", "/v1/reconciliations/{reconciliation_id}"): _BOTH,
+    ("GET", "/v1/reconciliations/{reconciliation_id}/report"): _BOTH,
     ("GET", "/metrics"): _OPS,
     ("GET", "/v1/policies"): _ADMIN,
     ("GET", "/v1/policies/{policy_id}"): _ADMIN,

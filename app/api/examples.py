@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import json
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -13,13 +14,18 @@ from app.api import problems
 from app.api.answers import Settled, answer
 from app.api.backstops import evidence_of, item_of, summary_of
 from app.api.policies import policies_answer, policy_answer
+from app.api.reconciling import write_run
 from app.api.records import summary, write_correction, write_reversal, write_settled
 from app.settlement.money import ZERO, Fen
 from app.settlement.refusals import MAX_LINES, TOO_MANY_LINES
 from app.settlement.year import NO_YEAR
 from app.store.backstops import Evidence, Item, Payment, Sums
+from app.store.reconciliations import Side
+from app.store.scratch import BillSum
 from app.store.settlements import NO_RECORD, Link, PersonYear, Record, record_hash
+from app.usecases.compare_books import Comparison
 from app.usecases.read_backstops import Shown
+from app.usecases.reconcile import Made, Mark, Report
 from app.usecases.recording import Change, ReversalStamp, Stamp
 
 if TYPE_CHECKING:
@@ -242,3 +248,24 @@ def policy(catalogue: Catalogue) -> Json:
     shown = policy_answer(catalogue, catalogue.packs[0]).model_dump(mode="json")
     shown["numbers"] = shown["numbers"][:3]
     return shown
+
+
+RECONCILED: Final[Json] = {
+    "rows": [
+        {"facility": "H45102200016", "bill_id": "ZY201806150007", "amount": "166.10", "date": "2026-11-24"},
+        {"facility": "H45102200016", "bill_id": "ZY201806150008", "amount": "20.00", "date": "2026-11-24"},
+    ]
+}
+
+
+def reconciliation() -> tuple[Json, str, str]:
+    """A run over the example's rows, its report, and the same rows as CSV."""
+    ours = [BillSum("H45102200016", "ZY201806150007", Fen(16_610), _ID)]
+    theirs = [BillSum(*ours[0][:3], None), BillSum("H45102200016", "ZY201806150008", Fen(2_000), None)]
+    comparison, report = Comparison(), Report()
+    marked = len(list(report.of(comparison.pairs(iter(ours), iter(theirs)))))
+    side = Side("backstop", "2026-11-01", "2026-12-01")
+    made = Made(_OTHER_ID, _TIME, side, 1, 2, comparison, report.shown, Mark("paid", "2026-11/0007"), marked)
+    table = [",".join(RECONCILED["rows"][0]), *[",".join(row.values()) for row in RECONCILED["rows"]]]
+    text = gzip.decompress(report.content()).decode()
+    return _read_json(write_run(made)[0]), text, "".join(f"{line}\r\n" for line in table)

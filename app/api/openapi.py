@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 
 from app.access.rules import roles_for
 from app.api import examples, ledger_requests, problems
+from app.api.reconciling import MAX_ROWS, ROW
 from app.api.request_form import REQUEST
 from app.api.schemas import Problem
 from app.exchange.tables import MEDIA_TYPES
@@ -24,6 +25,7 @@ PREVIEW: Final = f"{SETTLEMENTS}/preview"
 SETTLEMENT: Final = f"{SETTLEMENTS}/{{settlement_id}}"
 REVERSAL: Final = f"{SETTLEMENT}/reversal"
 CORRECTION: Final = f"{SETTLEMENT}/correction"
+RECONCILIATIONS: Final = "/v1/reconciliations"
 
 _DESCRIPTION: Final = (
     "One answer at the hospital's window: who pays what of an itemized bill, to the fen, and why. "
@@ -148,6 +150,7 @@ def _describe_ledger(paths: dict[str, Any], catalogue: Catalogue) -> None:
 def _describe_reads(paths: dict[str, Any], catalogue: Catalogue) -> None:
     shown = examples.recorded(catalogue)
     _describe_export(paths, shown.backstops["items"])
+    _describe_reconciliations(paths)
     said = {
         "/healthz": {"status": "ok"},
         "/readyz": {"status": "ready"},
@@ -162,6 +165,37 @@ def _describe_reads(paths: dict[str, Any], catalogue: Catalogue) -> None:
     for path, value in said.items():
         (content,) = paths[path]["get"]["responses"]["200"]["content"].values()
         content["examples"] = {"example": {"value": value}}
+
+
+def _describe_reconciliations(paths: dict[str, Any]) -> None:
+    """Give a reconciliation its rows in each format, and what is answered."""
+    run, report, table = examples.reconciliation()
+    rows = {"type": "array", "maxItems": MAX_ROWS, "items": ROW.schema}
+    binary = {"type": "string", "format": "binary"}
+    body = {"type": "object", "additionalProperties": False, "required": ["rows"], "properties": {"rows": rows}}
+    path = RECONCILIATIONS
+    paths[path]["post"]["requestBody"] = {
+        "required": True,
+        "content": {
+            "application/json": {"schema": body, "examples": {"example": {"value": examples.RECONCILED}}},
+            "text/csv": {"schema": {"type": "string"}, "examples": {"example": {"value": table}}},
+            "application/vnd.apache.parquet": {"schema": binary},
+        },
+    }
+    page = {"items": [run], "next_cursor": None}
+    said = [
+        (path, "post", "201", run),
+        (path, "get", "200", page),
+        (f"{path}/{{reconciliation_id}}", "get", "200", run),
+    ]
+    for where, method, status, value in said:
+        content = paths[where][method]["responses"][status]["content"]["application/json"]
+        content["examples"] = {"example": {"value": value}}
+    csv = {MEDIA_TYPES["csv"]: {"schema": {"type": "string"}, "examples": {"example": {"value": report}}}}
+    paths[f"{path}/{{reconciliation_id}}/report"]["get"]["responses"]["200"] = {
+        "description": "The file.",
+        "content": csv,
+    }
 
 
 def _describe_export(paths: dict[str, Any], items: list[dict[str, Any]]) -> None:

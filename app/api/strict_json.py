@@ -53,6 +53,17 @@ def parse(body: bytes) -> object:
     return value
 
 
+def parse_next(text: str, at: int) -> tuple[object, int]:
+    """Parse the value that begins at a place of a text, as `parse` does: the value, and where it ends."""
+    try:
+        value, end = _DECODER.raw_decode(text, at)
+    except (RecursionError, json.JSONDecodeError):
+        raise NotJson("The body is not JSON: a syntax error in a row.") from None
+    if _nested_too_deep(value):
+        raise NotJson(f"The body is nested deeper than {MAX_NESTING} levels.")
+    return value, end
+
+
 @contextmanager
 def _collector_off() -> Iterator[None]:
     """Keep the cyclic collector from walking over millions of new values, none of them in a cycle: half the time."""

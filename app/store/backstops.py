@@ -179,6 +179,17 @@ def add_payments(connection: Connection, payments: Sequence[Payment]) -> None:
         connection.execute(inserting(backstop_payments), [payment._asdict() for payment in payments])
 
 
+def last_payments(connection: Connection, settlement_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """What was said last of some backstops, and under which reference."""
+    table = backstop_payments.c
+    rows = connection.execute(
+        select(table.settlement_id, table.payment, table.reference)
+        .where(table.settlement_id.in_(settlement_ids))
+        .order_by(table.ordinal)
+    )
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
 def payments_of(connection: Connection, settlement_id: str) -> list[Payment]:
     """All that was said of a backstop, in the order in which it was."""
     rows = connection.execute(

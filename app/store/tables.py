@@ -224,6 +224,20 @@ backstop_payments = Table(
     Index(None, "settlement_id", "ordinal"),
 )
 
+# Comparisons with the other side's books: what was answered, and the report of what differs.
+reconciliations = Table(
+    "reconciliations",
+    METADATA,
+    _ordinal(),
+    Column("reconciliation_id", String(UUID_LENGTH), nullable=False, unique=True),
+    Column("made_at", String(TIME_LENGTH), nullable=False),
+    Column("key_id", String(BEARER_LENGTH), nullable=False),
+    Column("bounds", Text, nullable=False),
+    Column("hash", String(HASH_LENGTH), nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    Column("report", LargeBinary, nullable=False),
+)
+
 # Who may come in: a key's hash, never the key.
 access_keys = Table(
     "access_keys",

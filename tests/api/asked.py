@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from tests.api.service import ABSENT, JSON, Service, changed
 
 NUMBERS = itertools.count(1)
+RUNS = "/v1/reconciliations"
 FACILITY, AREA = "H1", "450300"
 # A poor patient whose treatment is outside of the catalogue: only the backstop looks at it.
 BACKSTOPPED = {"/patient/status": "registered_poor", "/lines/1/catalogue_class": "C"}
@@ -58,6 +59,19 @@ def _backstop(service: Service) -> Asked:
     return Asked(f"/v1/backstops/{recorded(service, a_bill(**BACKSTOPPED))}")
 
 
+def _reconciling(_: Service) -> Asked:
+    row = {"facility": FACILITY, "bill_id": "X", "amount": "1.00", "date": "2026-11-24"}
+    return Asked(f"{RUNS}?from=2026-11-01&to=2026-11-30", json.dumps({"rows": [row]}).encode())
+
+
+def a_run(service: Service) -> str:
+    """The path of a run that the administrator has made."""
+    asked = _reconciling(service)
+    answer = service.client.post(asked.path, content=asked.body, headers=JSON)
+    assert answer.status_code == 201, answer.text
+    return answer.headers["location"]
+
+
 def _plain(path: str) -> Callable[[Service], Asked]:
     return lambda _: Asked(path)
 
@@ -76,6 +90,10 @@ ROUTES: dict[str, Callable[[Service], Asked]] = {
     "GET /v1/backstops/summary": _plain("/v1/backstops/summary"),
     "GET /v1/backstops/export": _plain("/v1/backstops/export"),
     "GET /v1/backstops/{settlement_id}": _backstop,
+    "POST /v1/reconciliations": _reconciling,
+    "GET /v1/reconciliations": _plain(RUNS),
+    "GET /v1/reconciliations/{reconciliation_id}": lambda service: Asked(a_run(service)),
+    "GET /v1/reconciliations/{reconciliation_id}/report": lambda service: Asked(f"{a_run(service)}/report"),
     "GET /v1/policies": _plain("/v1/policies"),
     "GET /v1/policies/{policy_id}": _plain("/v1/policies/guangxi@2017-12-13"),
     "GET /v1/audit": _plain("/v1/audit"),

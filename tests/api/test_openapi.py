@@ -78,7 +78,9 @@ def test_the_operations_are_those_of_the_contract() -> None:
         (PREVIEW, "post"), ("/v1/settlements", "post"), ("/v1/settlements", "get"),
         ("/v1/settlements/{settlement_id}", "get"), ("/v1/settlements/{settlement_id}/reversal", "post"),
         ("/v1/settlements/{settlement_id}/correction", "post"), ("/v1/backstops", "get"), ("/v1/backstops/summary", "get"),
-        ("/v1/backstops/export", "get"), ("/v1/backstops/{settlement_id}", "get"), ("/healthz", "get"), ("/readyz", "get"), ("/metrics", "get"), ("/v1/policies", "get"),
+        ("/v1/backstops/export", "get"), ("/v1/backstops/{settlement_id}", "get"),
+        ("/v1/reconciliations", "post"), ("/v1/reconciliations", "get"), ("/v1/reconciliations/{reconciliation_id}", "get"),
+        ("/v1/reconciliations/{reconciliation_id}/report", "get"), ("/healthz", "get"), ("/readyz", "get"), ("/metrics", "get"), ("/v1/policies", "get"),
         ("/v1/policies/{policy_id}", "get"), ("/v1/audit", "get"),
     ]  # fmt: skip
 
