@@ -24,12 +24,14 @@ run: setup ## start the service, settle examples/bill.json, keep serving (PORT=8
 test: lint ## everything the project promises to hold: lint, then all tests (PROFILE=deep for 100,000 bills; WORKERS=auto)
 	ONESTOP_TEST_PROFILE=$(PROFILE) $(BIN)/python -m pytest -n $(WORKERS)
 
-lint: setup ## ruff, mypy, the import contracts, and the checks of tools/tidy.py
+lint: setup ## ruff, mypy, import contracts, bandit, pip-audit, and the checks of tools/tidy.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy app tests tools bench
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.tidy
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive app migrations
+	$(BIN)/python -m tools.vulnerabilities
 
 soak: setup ## kills and races as often as the ledger's promise was shown with (half an hour)
 	ONESTOP_WORKER_KILLS=1000 ONESTOP_DATABASE_KILLS=200 ONESTOP_ROUNDS=2000 ONESTOP_WRITERS=64x200 ONESTOP_CUTS=2000 ONESTOP_BACKSTOPS=10000 \

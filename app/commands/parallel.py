@@ -269,11 +269,11 @@ def _work(pipe: Connection, not_ours: Connection | None, catalogue: Catalogue) -
         not_ours.close()
     collect_rarely()
     with _ending_with_the_parent():
-        requests, answers = _places_in(recv_handle(pipe))
+        asked, answers = _places_in(recv_handle(pipe))
     while True:
         with _ending_with_the_parent():
             told: _Told = pipe.recv()
-        block = Block(bytes(requests.get(told.size)), told.one_document, told.consumed)
+        block = Block(bytes(asked.get(told.size)), told.one_document, told.consumed)
         answered = settle_block(block, catalogue)
         answers.put(answered.data)
         with _ending_with_the_parent():

@@ -37,6 +37,11 @@ class Column(NamedTuple):
 Row = tuple[Any, ...]
 
 
+# Rows of a group in Parquet: so many are held before they are written.
+_GROUP_ROWS: Final = 10_000
+_DECIMAL_BYTES: Final = 16
+
+
 class TableWriter(Protocol):
     """Writes a table in pieces: what stands in front, then rows as they come, then what stands behind them."""
 
@@ -132,6 +137,7 @@ class _Parquet:
         }  # fmt: skip # one table
         self._types = [types[kind] for kind in self._kinds]
         self._schema = pa.schema(list(zip([column.name for column in columns], self._types, strict=True)))
+        self._waiting: list[Any] = []
         self._out = io.BytesIO()
         self._writer = pq.ParquetWriter(self._out, self._schema, compression="zstd")
 
@@ -140,26 +146,36 @@ class _Parquet:
 
     def rows(self, rows: Sequence[Row]) -> bytes:
         if rows:
-            arrays = [
-                self._array(*each) for each in zip(zip(*rows, strict=True), self._kinds, self._types, strict=True)
-            ]
-            self._writer.write_table(self._pa.Table.from_arrays(arrays, schema=self._schema))
+            columns = zip(zip(*rows, strict=True), self._kinds, self._types, strict=True)
+            arrays = [self._array(*column) for column in columns]
+            self._waiting.append(self._pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+        if sum(batch.num_rows for batch in self._waiting) >= _GROUP_ROWS:
+            self._write_group()
         return self._written()
 
     def end(self) -> bytes:
+        self._write_group()
         self._writer.close()
         return self._written()
+
+    def _write_group(self) -> None:
+        if self._waiting:
+            self._writer.write_table(self._pa.Table.from_batches(self._waiting))
+            self._waiting.clear()
 
     def _array(self, values: Row, kind: Kind, type_: Any) -> Any:  # noqa: ANN401 # pyarrow has no types
         if kind not in ("money", "share"):
             return self._pa.array(values, type_)
-        # The same integers, read as so many hundredths or ten-thousandths: no value is converted.
-        whole = self._pa.array(values, self._pa.int64()).cast(self._pa.decimal128(19, 0))
-        scaled = self._pa.Array.from_buffers(self._pa.decimal128(19, type_.scale), len(whole), whole.buffers())
-        return scaled.cast(type_)
+        # The very integers, read as so many hundredths or ten-thousandths. pyarrow's own conversion would take the
+        # memory of a library more.
+        whole = b"".join([(value or 0).to_bytes(_DECIMAL_BYTES, "little", signed=True) for value in values])
+        there = None
+        if None in values:
+            there = self._pa.array([value is not None for value in values]).buffers()[1]
+        return self._pa.Array.from_buffers(type_, len(values), [there, self._pa.py_buffer(whole)])
 
     def _written(self) -> bytes:
-        """What was written since the last time; the file's own end is told by `tell`, which only grows."""
+        """What was written since the last time: the writer counts for itself where it is."""
         piece = self._out.getvalue()
         self._out.seek(0)
         self._out.truncate()

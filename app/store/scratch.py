@@ -44,8 +44,8 @@ class Book:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        for side in ("ours", "theirs"):
-            connection.execute(f"CREATE TABLE {side} (facility TEXT, bill TEXT, amount INTEGER, settlement TEXT)")
+        connection.execute("CREATE TABLE ours (facility TEXT, bill TEXT, amount INTEGER, settlement TEXT)")
+        connection.execute("CREATE TABLE theirs (facility TEXT, bill TEXT, amount INTEGER, settlement TEXT)")
 
     def add_ours(self, entries: Iterable[Entry]) -> int:
         """Add rows of the ledger's: how many there were."""
@@ -61,20 +61,17 @@ class Book:
 
     def ours(self) -> Iterator[BillSum]:
         """The ledger's sums in the order of facility and bill."""
-        return self._sums("ours")
+        return self._sums("SELECT facility, bill, SUM(amount), MAX(settlement) FROM ours GROUP BY 1, 2 ORDER BY 1, 2")
 
     def theirs(self) -> Iterator[BillSum]:
         """The other side's sums in the same order."""
-        return self._sums("theirs")
+        return self._sums("SELECT facility, bill, SUM(amount), NULL FROM theirs GROUP BY 1, 2 ORDER BY 1, 2")
 
     def _add(self, statement: str, entries: Iterable[Entry]) -> int:
         return self._connection.executemany(statement, entries).rowcount
 
-    def _sums(self, side: str) -> Iterator[BillSum]:
-        found = self._connection.execute(
-            f"SELECT facility, bill, SUM(amount), MAX(settlement) FROM {side} "  # noqa: S608 # one of our two names
-            "GROUP BY facility, bill ORDER BY facility, bill"
-        )
+    def _sums(self, statement: str) -> Iterator[BillSum]:
+        found = self._connection.execute(statement)
         return (BillSum(facility, bill, Fen(amount), settlement) for facility, bill, amount, settlement in found)
 
 

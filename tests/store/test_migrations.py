@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from app.store import schema
@@ -91,6 +92,12 @@ def test_a_difference_of_two_schemas_is_seen(desk: Desk, change: str) -> None:
         connection.execute(text(change))
         assert described(connection) != before
         connection.rollback()
+
+
+def test_the_versions_are_those_of_the_migrations() -> None:
+    scripts = ScriptDirectory(str(schema.migrations_folder()))
+    assert tuple(sorted(script.revision for script in scripts.walk_revisions())) == schema.VERSIONS
+    assert schema.head() == scripts.get_current_head()
 
 
 def test_an_empty_database_is_refused_in_one_line_that_says_what_to_do(ledger: Ledger) -> None:
