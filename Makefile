@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup run test lint bench soak openapi mutate plain lock clean
+.PHONY: help setup run test lint bench soak fuzz openapi mutate plain lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -36,6 +36,9 @@ lint: setup ## ruff, mypy, import contracts, bandit, pip-audit, and the checks o
 soak: setup ## kills and races as often as the ledger's promise was shown with (half an hour)
 	ONESTOP_WORKER_KILLS=1000 ONESTOP_DATABASE_KILLS=200 ONESTOP_ROUNDS=2000 ONESTOP_WRITERS=64x200 ONESTOP_CUTS=2000 ONESTOP_BACKSTOPS=10000 \
 		$(BIN)/python -m pytest tests/faults tests/insurer
+
+fuzz: setup ## 50,000 generated requests with keys of every role against the OpenAPI document (a quarter of an hour)
+	ONESTOP_FUZZ_EXAMPLES=700 $(BIN)/python -m pytest tests/api/test_schemathesis.py
 
 bench: setup .venv/.bench-installed ## measure the core, the command and the service beside their peers
 	$(BIN)/python -m bench

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fastapi_offline
 from fastapi import FastAPI, Request, Response
@@ -35,6 +35,9 @@ from app.store.ledger import CONNECTIONS, Ledger, LedgerBusy, LedgerUnreachable,
 from app.usecases.keys import KnownKey, known_key
 from app.usecases.recording import Recorder
 
+if TYPE_CHECKING:
+    from app.api.issuers import Issuers
+
 
 def create_app(settings: Settings) -> FastAPI:
     """Put one application together; a second call gives a second one that shares nothing with the first."""
@@ -46,13 +49,15 @@ def create_app(settings: Settings) -> FastAPI:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(threads, known_key, recorder.ledger, recorder.clock, key_id)
 
+    pseudonyms = Pseudonyms(settings.pii_key)
     parts = Parts(
         recorder,
-        Pseudonyms(settings.pii_key),
+        pseudonyms,
         Metrics(len(catalogue.packs)),
         Log(settings.log_format),
         threads,
         Keyring(find_key, recorder.clock),
+        _issuers(settings, recorder, pseudonyms),
     )
     app = FastAPI(
         title="onestop",
@@ -85,6 +90,15 @@ def create_app(settings: Settings) -> FastAPI:
     # Inside of Starlette's own last handler, which would answer a mistake of ours with a text of its own.
     app.add_middleware(Observed, metrics=parts.metrics, log=parts.log)
     return app
+
+
+def _issuers(settings: Settings, recorder: Recorder, pseudonyms: Pseudonyms) -> Issuers | None:
+    oidc = settings.oidc
+    if oidc is None:
+        return None
+    from app.api.issuers import Issuers  # noqa: PLC0415 # its libraries are loaded where tokens are taken
+
+    return Issuers(oidc, recorder.clock, lambda subject: pseudonyms.bearer(oidc.issuer, subject))
 
 
 def app_from_environment() -> FastAPI:

@@ -18,6 +18,18 @@ class SettingsError(Exception):
     """A setting has a value that cannot be meant. Says in one line what to write instead."""
 
 
+class Oidc(NamedTuple):
+    """An identity provider whose tokens are taken beside keys (docs/oidc.md); `jwks` is a URL or a file."""
+
+    issuer: str
+    audience: str
+    jwks: str
+    role_claim: str
+    facilities_claim: str
+    areas_claim: str
+    roles: frozenset[str]
+
+
 class Settings(NamedTuple):
     """What can be set. `packs_dir` is added to the packs that ship; `pii_key` keeps person ids pseudonymous."""
 
@@ -25,6 +37,7 @@ class Settings(NamedTuple):
     log_format: LogFormat = "console"
     database_url: str = DATABASE_URL
     pii_key: str | None = None
+    oidc: Oidc | None = None
 
 
 def read_settings(environment: Mapping[str, str] | None = None, dotenv: Path = Path(".env")) -> Settings:
@@ -45,7 +58,44 @@ def read_settings(environment: Mapping[str, str] | None = None, dotenv: Path = P
         cast("LogFormat", log_format),
         database_url,
         values.get("ONESTOP_PII_KEY"),
+        _oidc(values),
     )
+
+
+def _oidc(values: Mapping[str, str]) -> Oidc | None:
+    given = {name: values.get(f"ONESTOP_OIDC_{name}") for name in ("ISSUER", "AUDIENCE", "JWKS")}
+    if not any(given.values()):
+        return None
+    for name, value in given.items():
+        if not value:
+            raise SettingsError(f"ONESTOP_OIDC_{name}: expected with the other ONESTOP_OIDC_ settings")
+    issuer, audience, jwks = map(str, given.values())
+    if jwks.startswith("http://") and not jwks.startswith(_LOOPBACK_URLS):
+        raise SettingsError("ONESTOP_OIDC_JWKS: expected an https:// address: keys that come in the open are nobody's")
+    if not jwks.startswith(("http://", "https://")) and not Path(jwks).is_file():
+        raise SettingsError("ONESTOP_OIDC_JWKS: expected an https:// address, or a file that exists")
+    roles = frozenset(each.strip() for each in values.get("ONESTOP_OIDC_ROLES", "his,insurer").split(","))
+    if not roles <= _ROLES:
+        raise SettingsError(f"ONESTOP_OIDC_ROLES: expected some of {', '.join(sorted(_ROLES))}, with commas between")
+    return Oidc(
+        issuer,
+        audience,
+        jwks,
+        values.get("ONESTOP_OIDC_ROLE_CLAIM", "onestop_role"),
+        values.get("ONESTOP_OIDC_FACILITIES_CLAIM", "onestop_facilities"),
+        values.get("ONESTOP_OIDC_AREAS_CLAIM", "onestop_areas"),
+        roles,
+    )
+
+
+_LOOPBACK_URLS: Final = (
+    "http://127.0.0.1:",
+    "http://127.0.0.1/",
+    "http://localhost:",
+    "http://localhost/",
+    "http://[::1]",
+)
+_ROLES: Final = frozenset(("his", "insurer", "ops", "admin"))
 
 
 def _dotenv(path: Path) -> dict[str, str]:

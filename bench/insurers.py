@@ -28,6 +28,8 @@ from tests.postgresql import running_postgresql
 EXPORT = "/v1/backstops/export"
 RUNS = "/v1/reconciliations"
 FORMATS = ("csv", "ndjson", "parquet")
+# The peers have brought numpy, which pyarrow then loads; the product is installed without it.
+WITHOUT_NUMPY = Path(__file__).parent / "without"
 COPY = "COPY … TO STDOUT, bare"
 PLANTED = 1_000
 MIB = 1024 * 1024
@@ -82,11 +84,11 @@ def peak_mib(process: subprocess.Popen[bytes]) -> float:
 def serving(url: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """A service that nobody has asked anything yet."""
     port = free_port()
-    os.environ["ONESTOP_DATABASE_URL"] = url
+    os.environ |= {"ONESTOP_DATABASE_URL": url, "PYTHONPATH": str(WITHOUT_NUMPY)}
     try:
         process = start(onestop("serve", "--port", str(port)), cores())
     finally:
-        del os.environ["ONESTOP_DATABASE_URL"]
+        del os.environ["ONESTOP_DATABASE_URL"], os.environ["PYTHONPATH"]
     try:
         await_port(port, process)
         yield port, process

@@ -15,11 +15,17 @@ class Pseudonyms:
     def __init__(self, key: str | None = None) -> None:
         secret = key.encode() if key else _NO_SECRET
         self._person, self._request = _keyed(secret, b"person"), _keyed(secret, b"request")
+        self._bearer = _keyed(secret, b"bearer")
         self.key_id = _keyed(secret, b"key").hexdigest()[:8]
 
     def person(self, person_id: str) -> str:
         """The pseudonym of a person, 64 hexadecimal digits: the same id gives the same one."""
         return _digest(self._person, person_id.encode())
+
+    def bearer(self, issuer: str, subject: str) -> str:
+        """The name of a token's bearer in logs and in the audit: one for each subject of an issuer."""
+        said = f"{issuer}\n{subject}".encode()
+        return f"oidc-{_digest(self._bearer, said)[:16]}"
 
     def fingerprint(self, values: bytes) -> str:
         """The fingerprint of a request's values, names included, which nobody can guess back."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from app.access.keys import Access, Role
+    from app.api.issuers import Issuers
     from app.api.state import Parts
 
 _ACCESS: Final = "onestop.access"
@@ -68,14 +69,30 @@ async def _access(scope: Scope, parts: Parts) -> Access | problems.Document:
     key = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
     if key[: len(_SCHEME)].lower() != _SCHEME:
         return problems.document(problems.UNAUTHORIZED, "Send Authorization: Bearer and a key of `onestop key mint`.")
+    shown = key[len(_SCHEME) :].decode("latin-1").strip()
     try:
-        access = await parts.keyring.access_of(key[len(_SCHEME) :].decode("latin-1").strip())
+        # A token has dots, a key has none.
+        if parts.issuers is not None and "." in shown:
+            access = await _bearer(parts.issuers, shown)
+        else:
+            access = await parts.keyring.access_of(shown)
     except (LedgerUnreachable, LedgerBusy, OutcomeUnknown) as error:
         return ledger_requests.not_recorded(error)
+    if isinstance(access, problems.Document):
+        return access
     if access is None:
         return problems.document(problems.UNAUTHORIZED, "The key is unknown, revoked or expired.")
     scope[_ACCESS] = access
     return access
+
+
+async def _bearer(issuers: Issuers, token: str) -> Access | problems.Document | None:
+    from app.api.issuers import IssuerUnreachable  # noqa: PLC0415 # its libraries are loaded where tokens are taken
+
+    try:
+        return await issuers.access_of(token)
+    except IssuerUnreachable:
+        return problems.document(problems.ISSUER_UNREACHABLE, "The provider's keys could not be fetched; a key works.")
 
 
 def _refusal(access: Access, roles: frozenset[Role]) -> problems.Document | None:

@@ -32,6 +32,7 @@ _DESCRIPTION: Final = (
     "Money, rates and quantities go out as strings and come in as strings or JSON numbers, read exactly as written."
 )
 _KEY: Final = "A key of `onestop key mint`."
+_TOKENS: Final = "A token of the identity provider that the operator has set; docs/oidc.md."
 _WHEN: Final = {
     400: "The body is not JSON.",
     401: "There is no key, or it is unknown, revoked or expired.",
@@ -77,7 +78,10 @@ def openapi_document(app: FastAPI, catalogue: Catalogue) -> dict[str, Any]:
     _describe_preview(document["paths"][PREVIEW]["post"], catalogue)
     _describe_ledger(document["paths"], catalogue)
     _describe_reads(document["paths"], catalogue)
-    document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": _KEY}}
+    document["components"]["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": _KEY},
+        "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": _TOKENS},
+    }
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)
     return document
@@ -88,7 +92,7 @@ def _describe_access(path: str, method: str, operation: dict[str, Any]) -> None:
     roles = roles_for(method.upper(), path)
     if roles is None:
         return
-    operation["security"] = [{"key": []}]
+    operation["security"] = [{"key": []}, {"token": []}]
     operation["x-onestop-roles"] = sorted(roles)
     for status in (401, 403):
         operation["responses"][str(status)] = {"description": _WHEN[status]}

@@ -33,6 +33,7 @@ UNSUPPORTED_MEDIA_TYPE: Final = Problem("unsupported_media_type", 415, "The body
 INTERNAL_ERROR: Final = Problem("internal_error", 500, "The service made a mistake")
 LEDGER_UNREACHABLE: Final = Problem("ledger_unreachable", 503, "The ledger cannot be reached")
 LEDGER_BUSY: Final = Problem("ledger_busy", 503, "The ledger is busy")
+ISSUER_UNREACHABLE: Final = Problem("issuer_unreachable", 503, "The identity provider cannot be reached")
 OUTCOME_UNKNOWN: Final = Problem("outcome_unknown", 503, "Whether it was recorded is not known yet")
 # Answered beside the application, so no operation of the OpenAPI document has it.
 CLIENT_GONE: Final = Problem("client_gone", 499, "The client went away")
@@ -54,10 +55,16 @@ ALL_PROBLEMS: Final = (
     LEDGER_UNREACHABLE,
     LEDGER_BUSY,
     OUTCOME_UNKNOWN,
+    ISSUER_UNREACHABLE,
 )
 
 # After so many seconds a request that got 503 is worth another try.
-RETRY_SECONDS: Final = {LEDGER_UNREACHABLE.code: 5, LEDGER_BUSY.code: 1, OUTCOME_UNKNOWN.code: 1}
+RETRY_SECONDS: Final = {
+    LEDGER_UNREACHABLE.code: 5,
+    LEDGER_BUSY.code: 1,
+    OUTCOME_UNKNOWN.code: 1,
+    ISSUER_UNREACHABLE.code: 5,
+}
 
 PARAMETER_INVALID: Final = Refusal(FIELD_INVALID.code, "The parameter has the wrong form; /docs says which it has.")
 

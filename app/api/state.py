@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
     from app.access.pseudonyms import Pseudonyms
+    from app.api.issuers import Issuers
     from app.api.keyring import Keyring
     from app.observe.logs import Log
     from app.observe.metrics import Metrics
@@ -33,6 +34,7 @@ class Parts(NamedTuple):
     log: Log
     ledger_threads: ThreadPoolExecutor
     keyring: Keyring
+    issuers: Issuers | None
 
     @property
     def catalogue(self) -> Catalogue:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from contextlib import suppress
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
@@ -37,6 +38,7 @@ def serve(
         packs = len(load_shipped(settings.packs_dir).packs)
     except (SettingsError, PacksRefused) as error:
         _fail(str(error))
+    _check_issuer(settings)
     is_reachable = _check_schema(settings)
     if not _is_loopback(host) and not settings.pii_key:
         _fail(f"--host {host}: ONESTOP_PII_KEY is not set, so person ids would be kept under a key that all know")
@@ -47,6 +49,19 @@ def serve(
             # Read by prometheus_client when a worker first imports it: the workers then count together.
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         _run(listener, host, settings, workers, packs, is_reachable=is_reachable)
+
+
+def _check_issuer(settings: Settings) -> None:
+    """Refuse a file of keys that is none before anybody shows a token."""
+    if settings.oidc is None or settings.oidc.jwks.startswith(("https://", "http://")):
+        return
+    from app.access.tokens import read_keys
+
+    try:
+        read_keys(Path(settings.oidc.jwks).read_bytes())
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        _fail(f"ONESTOP_OIDC_JWKS: {why}")
 
 
 def _check_schema(settings: Settings) -> bool:

@@ -129,6 +129,8 @@ class _Parquet:
         import pyarrow as pa  # noqa: PLC0415
         import pyarrow.parquet as pq  # noqa: PLC0415
 
+        # What is freed goes back to the system, not into a pool that only grows.
+        pa.set_memory_pool(pa.system_memory_pool())
         self._pa = pa
         self._kinds = [column.kind for column in columns]
         types = {

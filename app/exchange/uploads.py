@@ -43,6 +43,8 @@ def parquet_rows(path: Path, names: Sequence[str]) -> Iterator[dict[str, Any]]:
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
+    # What is freed goes back to the system, not into a pool that only grows.
+    pa.set_memory_pool(pa.system_memory_pool())
     try:
         with pq.ParquetFile(path, memory_map=False) as file:
             schema = file.schema_arrow

@@ -108,7 +108,7 @@ def test_the_document_says_who_may(route: str) -> None:
         assert not {"401", "403"} & set(operation["responses"])
     else:
         assert operation["x-onestop-roles"] == roles
-        assert operation["security"] == [{"key": []}]
+        assert operation["security"] == [{"key": []}, {"token": []}]
         assert {"401", "403"} <= set(operation["responses"])
 
 

@@ -249,3 +249,29 @@ def _workers(service: Service) -> list[int]:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
     # One of them only watches over what the others leave behind.
     return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+@pytest.mark.parametrize(("changes", "told"), [
+    ({"ISSUER": ""}, "ONESTOP_OIDC_ISSUER: expected with the other ONESTOP_OIDC_ settings"),
+    ({"AUDIENCE": ""}, "ONESTOP_OIDC_AUDIENCE: expected with the other ONESTOP_OIDC_ settings"),
+    ({"JWKS": "http://id.example/keys"}, "ONESTOP_OIDC_JWKS: expected an https:// address: keys that come in the open are nobody's"),
+    ({"JWKS": "nowhere.json"}, "ONESTOP_OIDC_JWKS: expected an https:// address, or a file that exists"),
+    ({"ROLES": "his,king"}, "ONESTOP_OIDC_ROLES: expected some of admin, his, insurer, ops, with commas between"),
+    ({"JWKS": __file__}, "ONESTOP_OIDC_JWKS: expected a set of public keys (JWKS)"),
+], ids=str)  # fmt: skip
+def test_settings_of_an_identity_provider_that_cannot_be_meant_stop_the_start(
+    tmp_path: Path, changes: dict[str, str], told: str
+) -> None:
+    usual = {"ISSUER": "https://id.example", "AUDIENCE": "onestop", "JWKS": "https://id.example/keys"}
+    given = {f"ONESTOP_OIDC_{name}": value for name, value in (usual | changes).items()}
+    command = [ONESTOP, "serve", "--port", "0"]
+    ended = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=os.environ | QUIET | given,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (2, f"onestop serve: {told}\n")
