@@ -238,6 +238,29 @@ reconciliations = Table(
     Column("report", LargeBinary, nullable=False),
 )
 
+# Imports of the roster, and their rows; the newest import counts, older ones stay.
+rosters = Table(
+    "rosters",
+    METADATA,
+    _ordinal(),
+    Column("imported_at", String(TIME_LENGTH), nullable=False),
+    Column("as_of", Date, nullable=False),
+    Column("entries", Integer, nullable=False),
+    Column("hash", String(HASH_LENGTH), nullable=False),
+)
+roster_entries = Table(
+    "roster_entries",
+    METADATA,
+    Column("roster", BigInteger().with_variant(Integer, "sqlite"), ForeignKey(rosters.c.ordinal), primary_key=True),
+    Column("person", String(HASH_LENGTH), primary_key=True),
+    Column("row", Integer, primary_key=True, autoincrement=False),
+    Column("key_id", String(8), nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("county", String(6), nullable=False),
+    Column("valid_from", Date, nullable=False),
+    Column("valid_to", Date),
+)
+
 # Who may come in: a key's hash, never the key.
 access_keys = Table(
     "access_keys",
