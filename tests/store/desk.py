@@ -20,7 +20,7 @@ from app.settlement.year import YearToDate
 from app.store.ledger import Ledger, LedgerBusy, LedgerUnreachable
 from app.store.person_years import read_year
 from app.store.settlements import PersonYear
-from app.store.tables import METADATA, access_keys, audit, backstop_payments
+from app.store.tables import METADATA, corrections, open_bills, packs, person_years, reversals, settlements
 from app.usecases import correct_settlement as correction
 from app.usecases import reverse_settlement as reversal
 from app.usecases import settle_bill as settling
@@ -62,7 +62,11 @@ BILL: Json = {
 }
 ABSENT = object()
 # What settling writes; the audit tells of it, and grows also where nothing is recorded.
-RECORDS = [table for table in METADATA.sorted_tables if table not in (access_keys, audit, backstop_payments)]
+RECORDS = [
+    table
+    for table in METADATA.sorted_tables
+    if table in (packs, settlements, reversals, corrections, person_years, open_bills)
+]
 
 
 def changed(request: Json, changes: Json) -> Json:
