@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-VERBS: Final = ("serve", "settle", "replay", "packs", "db", "key", "reconcile")
+VERBS: Final = ("serve", "settle", "replay", "packs", "db", "key", "roster", "reconcile")
 
 
 def command_line(*verbs: str) -> typer.Typer:
@@ -45,6 +45,10 @@ def command_line(*verbs: str) -> typer.Typer:
         from app.commands.keys import key_app
 
         command.add_typer(key_app, name="key")
+    if "roster" in verbs:
+        from app.commands.roster import roster_app
+
+        command.add_typer(roster_app, name="roster")
     if "reconcile" in verbs:
         from app.commands.reconcile import reconcile
 

@@ -19,7 +19,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from app.access.pseudonyms import Pseudonyms
-from app.api import admin, his, insurer, ledger_requests, ops, problems, reconciliations, records
+from app.api import admin, his, insurer, ledger_requests, ops, problems, reconciliations, records, roster
 from app.api.answers import collect_rarely
 from app.api.cores import stay_on_a_core
 from app.api.gate import put_gate
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 def create_app(settings: Settings) -> FastAPI:
     """Put one application together; a second call gives a second one that shares nothing with the first."""
     catalogue = load_shipped(settings.packs_dir)
-    recorder = Recorder(Ledger(settings.database_url), catalogue, lambda: datetime.now(UTC), records)
+    recorder = Recorder(Ledger(settings.database_url), catalogue, lambda: datetime.now(UTC), records, settings.roster)
     threads = ThreadPoolExecutor(CONNECTIONS, "ledger")
 
     async def find_key(key_id: str) -> KnownKey | None:
@@ -75,6 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
             his.router(parts),
             insurer.router(parts),
             reconciliations.router(parts),
+            roster.router(parts),
             ops.router(parts),
             admin.router(parts),
         )

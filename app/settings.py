@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LogFormat = Literal["console", "json"]
+RosterMode = Literal["off", "check", "enforce"]
 
 DATABASE_URL: Final = "sqlite:///var/onestop.db"
 
@@ -38,6 +39,7 @@ class Settings(NamedTuple):
     database_url: str = DATABASE_URL
     pii_key: str | None = None
     oidc: Oidc | None = None
+    roster: RosterMode = "off"
 
 
 def read_settings(environment: Mapping[str, str] | None = None, dotenv: Path = Path(".env")) -> Settings:
@@ -50,6 +52,9 @@ def read_settings(environment: Mapping[str, str] | None = None, dotenv: Path = P
         raise SettingsError(f"ONESTOP_LOG_FORMAT: expected one of {', '.join(get_args(LogFormat))}")
     if packs_dir and not Path(packs_dir).is_dir():
         raise SettingsError("ONESTOP_PACKS_DIR: expected a folder that exists")
+    roster = values.get("ONESTOP_ROSTER", "off")
+    if roster not in get_args(RosterMode):
+        raise SettingsError(f"ONESTOP_ROSTER: expected one of {', '.join(get_args(RosterMode))}")
     database_url = values.get("ONESTOP_DATABASE_URL", DATABASE_URL)
     if not database_url.startswith(("sqlite:///", "postgresql://", "postgres://")):
         raise SettingsError("ONESTOP_DATABASE_URL: expected sqlite:///FILE or postgresql://…")
@@ -59,6 +64,7 @@ def read_settings(environment: Mapping[str, str] | None = None, dotenv: Path = P
         database_url,
         values.get("ONESTOP_PII_KEY"),
         _oidc(values),
+        cast("RosterMode", roster),
     )
 
 

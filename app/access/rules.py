@@ -32,6 +32,8 @@ RULES: Final[Mapping[tuple[str, str], frozenset[Role]]] = {
     ("GET", "/v1/reconciliations"): _BOTH,
     ("GET", "/v1/reconciliations/{reconciliation_id}"): _BOTH,
     ("GET", "/v1/reconciliations/{reconciliation_id}/report"): _BOTH,
+    ("GET", "/v1/roster/benefits"): _ADMIN,
+    ("GET", "/v1/roster/benefits/export"): _ADMIN,
     ("GET", "/metrics"): _OPS,
     ("GET", "/v1/policies"): _ADMIN,
     ("GET", "/v1/policies/{policy_id}"): _ADMIN,

@@ -10,6 +10,7 @@ from app.api.strict_json import NotJson
 from app.api.wire import MAX_BODY, Envelope, Malformed, YearSource, read_request, write_settlement
 from app.settlement.settle import Refused
 from app.settlement.year import NO_YEAR
+from app.usecases.check_roster import refused_by_roster
 from app.usecases.preview_settlement import preview_settlement
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from app.settlement.bill import Bill
     from app.settlement.result import Settlement
     from app.settlement.year import YearToDate
+    from app.usecases.check_roster import RosterMode, StatusCheck
 
 _GARBAGE_THRESHOLD: Final = 50_000
 
@@ -63,9 +65,19 @@ def read(body: bytes) -> Request | problems.Document:
     return problems.refused(request.findings) if isinstance(request, Malformed) else request
 
 
-def settled(bill: Bill, year: YearToDate, source: YearSource, catalogue: Catalogue) -> Settled | problems.Document:
+def settled(  # noqa: PLR0913 # a bill, and all that it is settled with
+    bill: Bill,
+    year: YearToDate,
+    source: YearSource,
+    catalogue: Catalogue,
+    check: StatusCheck | None = None,
+    roster: RosterMode = "off",
+) -> Settled | problems.Document:
     """Settle one bill without recording it, or say why it is refused."""
     settlement = preview_settlement(bill, year, catalogue)
     if isinstance(settlement, Refused):
         return problems.refused(settlement.findings)
-    return Settled(settlement, write_settlement(settlement, Envelope(source)))
+    refused = None if check is None else refused_by_roster(check, roster)
+    if refused is not None:
+        return problems.refused(refused.findings)
+    return Settled(settlement, write_settlement(settlement, Envelope(source, status_check=check)))

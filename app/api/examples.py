@@ -23,6 +23,7 @@ from app.store.backstops import Evidence, Item, Payment, Sums
 from app.store.reconciliations import Side
 from app.store.scratch import BillSum
 from app.store.settlements import NO_RECORD, Link, PersonYear, Record, record_hash
+from app.usecases.check_roster import STATUS_NOT_ON_ROSTER
 from app.usecases.compare_books import Comparison
 from app.usecases.read_backstops import Shown
 from app.usecases.reconcile import Made, Mark, Report
@@ -160,6 +161,17 @@ class Recorded(NamedTuple):
     backstop: Json
 
 
+BENEFITS: Final[Json] = {
+    "items": [
+        {
+            "person": "6b4bd4a1" * 8, "status": "registered_poor", "county": "451022", "stays": 2,
+            "total_cost": "5587.62", "basic_insurance": "3881.30", "critical_illness": "0.00",
+            "medical_assistance": "679.23", "emergency_aid": "0.00", "second_reimbursement": "0.00",
+            "backstop": "468.33", "local_subsidy": "0.00", "patient": "558.76", "share_paid": "0.9000",
+        },
+    ],
+    "next_cursor": None,
+}  # fmt: skip # as an answer looks
 AUDIT: Final[Json] = {
     "items": [
         {
@@ -236,6 +248,11 @@ def _settled(request: Json, catalogue: Catalogue) -> Settlement:
 def parameter_refusal() -> Json:
     """The problem document of a query parameter of the wrong form."""
     return _read(problems.refused([problems.PARAMETER_INVALID.at("area")]))
+
+
+def roster_refusal() -> Json:
+    """The problem document of a bill whose status the roster does not know."""
+    return _read(problems.refused([STATUS_NOT_ON_ROSTER.at("patient", "status")]))
 
 
 def policies(catalogue: Catalogue) -> Json:

@@ -31,6 +31,7 @@ from app.api.records import summary, with_status
 from app.api.schemas import Corrected, Reversal, Settlement, Settlements
 from app.api.whole_request import WholeRequestRoute
 from app.store import settlements
+from app.usecases.check_roster import StatusCheck, ask_and_check
 from app.usecases.find_settlements import list_settlements as find_page
 from app.usecases.find_settlements import read_settlement
 from app.usecases.ledger_year import ledger_year
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from enum import Enum
 
     from app.access.keys import Access
+    from app.api.request_form import Request as Asked
     from app.api.state import Parts
     from app.settlement.year import YearToDate
     from app.store.audit import By
@@ -85,6 +87,7 @@ def _settling(parts: Parts) -> APIRouter:
             return parts.refuse(asked)
         if not access_of(request).has_facility(asked.bill.facility.code):
             return parts.refuse(ledger_requests.other_facility())
+        check = await _check(parts, asked)
         year: YearToDate | None = asked.year_to_date
         source: Literal["ledger", "request"] = "request"
         if year is None:
@@ -93,7 +96,7 @@ def _settling(parts: Parts) -> APIRouter:
             year = await parts.in_ledger(ledger_year, asked.bill, person, parts.catalogue, ledger)
             source = "ledger"
         began = perf_counter()
-        what = (asked.bill, year, source, parts.catalogue)
+        what = (asked.bill, year, source, parts.catalogue, check, parts.recorder.roster)
         result = settled(*what) if is_small else await to_thread.run_sync(settled, *what, limiter=large_bills)
         seconds = reading + perf_counter() - began
         if isinstance(result, Settled):
@@ -115,6 +118,14 @@ def _settling(parts: Parts) -> APIRouter:
         return await parts.in_ledger(ledger_requests.settle, parts, body, access_of(request), by_of(request))
 
     return routes
+
+
+async def _check(parts: Parts, asked: Asked) -> StatusCheck | None:
+    """What the roster says of a request; None where it is not asked: then a preview may need no ledger at all."""
+    if parts.recorder.roster == "off":
+        return None
+    person = parts.pseudonyms.person(asked.person_id)
+    return await parts.in_ledger(ask_and_check, asked.bill, person, parts.recorder.ledger)
 
 
 def _add_reading(routes: APIRouter, parts: Parts) -> None:

@@ -13,6 +13,7 @@ from app.api.request_form import REQUEST
 from app.api.schemas import Problem
 from app.exchange.tables import MEDIA_TYPES
 from app.settlement.refusals import CODES
+from app.usecases.check_roster import STATUS_NOT_ON_ROSTER
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -26,6 +27,7 @@ SETTLEMENT: Final = f"{SETTLEMENTS}/{{settlement_id}}"
 REVERSAL: Final = f"{SETTLEMENT}/reversal"
 CORRECTION: Final = f"{SETTLEMENT}/correction"
 RECONCILIATIONS: Final = "/v1/reconciliations"
+BENEFITS: Final = "/v1/roster/benefits"
 
 _DESCRIPTION: Final = (
     "One answer at the hospital's window: who pays what of an itemized bill, to the fen, and why. "
@@ -109,6 +111,8 @@ def _describe_problem(path: str, status: int, response: dict[str, Any], catalogu
         shown = {code: {"value": examples.refusal(code, catalogue)} for code in CODES}
     else:
         shown = {"field_invalid": {"value": examples.parameter_refusal()}}
+        if path == SETTLEMENTS:
+            shown[STATUS_NOT_ON_ROSTER.code] = {"value": examples.roster_refusal()}
     schema = {"$ref": "#/components/schemas/Problem"}
     response["content"] = {problems.MEDIA_TYPE: {"schema": schema, "examples": shown}}
 
@@ -153,12 +157,14 @@ def _describe_ledger(paths: dict[str, Any], catalogue: Catalogue) -> None:
 
 def _describe_reads(paths: dict[str, Any], catalogue: Catalogue) -> None:
     shown = examples.recorded(catalogue)
-    _describe_export(paths, shown.backstops["items"])
+    _describe_export(paths, "/v1/backstops/export", shown.backstops["items"])
+    _describe_export(paths, f"{BENEFITS}/export", examples.BENEFITS["items"])
     _describe_reconciliations(paths)
     said = {
         "/healthz": {"status": "ok"},
         "/readyz": {"status": "ready"},
         "/v1/audit": examples.AUDIT,
+        BENEFITS: examples.BENEFITS,
         "/v1/backstops": shown.backstops,
         "/v1/backstops/summary": shown.backstop_sums,
         "/v1/backstops/{settlement_id}": shown.backstop,
@@ -202,11 +208,11 @@ def _describe_reconciliations(paths: dict[str, Any]) -> None:
     }
 
 
-def _describe_export(paths: dict[str, Any], items: list[dict[str, Any]]) -> None:
+def _describe_export(paths: dict[str, Any], path: str, items: list[dict[str, Any]]) -> None:
     """Say of an export what its formats are; the one that is text for people is shown."""
-    head, row = ",".join(items[0]), ",".join("" if value is None else value for value in items[0].values())
+    head, row = ",".join(items[0]), ",".join("" if value is None else str(value) for value in items[0].values())
     content: dict[str, Any] = {
         media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in reversed(MEDIA_TYPES.values())
     }
     content[MEDIA_TYPES["csv"]]["examples"] = {"example": {"value": f"{head}\r\n{row}\r\n"}}
-    paths["/v1/backstops/export"]["get"]["responses"]["200"] = {"description": "The file.", "content": content}
+    paths[path]["get"]["responses"]["200"] = {"description": "The file.", "content": content}

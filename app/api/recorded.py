@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from app.api.request_form import Request
 from app.api.strict_json import NotJson
-from app.api.wire import read_request
+from app.api.wire import ROSTER_SOURCE, read_request
 from app.settlement.money import MONEY_PLACES, Fen, plain_number
 from app.settlement.year import YearToDate
+from app.usecases.check_roster import StatusCheck
 
 if TYPE_CHECKING:
     from app.settlement.bill import Bill
@@ -53,6 +55,29 @@ def _known(amount: int | None) -> Fen:
     if amount is None:
         raise ValueError("an amount of the year to date is missing, or is no amount")
     return Fen(amount)
+
+
+class _StatusCheck(msgspec.Struct):
+    roster_status: str | None
+    agrees: bool
+    as_of: date | None
+    source: str | None
+
+
+class _Checked(msgspec.Struct):
+    status_check: _StatusCheck | None = None
+
+
+_CHECKED = msgspec.json.Decoder(_Checked)
+
+
+def status_check(answer: bytes) -> StatusCheck | None:
+    """What a recorded answer says of the roster; None where it says nothing. Raises `ValueError` for another text."""
+    said = _CHECKED.decode(answer).status_check
+    if said is None:
+        return None
+    hashed = None if said.source is None else said.source.removeprefix(ROSTER_SOURCE)
+    return StatusCheck(said.roster_status, said.agrees, said.as_of, hashed)
 
 
 class _Named(msgspec.Struct):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from app.api.recorded import read_recorded
+from app.api.recorded import read_recorded, status_check
 from app.api.wire import Envelope, YearSource, money_members, write_settlement
 from app.settlement.result import Payers
 
@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from app.store.settlements import Record
     from app.usecases.recording import Change, ReversalStamp, Stamp
 
-__all__ = ["read_recorded", "summary", "with_status", "write_correction", "write_reversal", "write_settled"]
+__all__ = [
+    "read_recorded",
+    "status_check",
+    "summary",
+    "with_status",
+    "write_correction",
+    "write_reversal",
+    "write_settled",
+]
 
 _SETTLED = b'"status":"settled"'
 _REVERSED = b'"status":"reversed"'
@@ -27,7 +35,8 @@ def write_settled(settlement: Settlement, stamp: Stamp) -> bytes:
     """Write a settlement that is recorded."""
     source = cast("YearSource", stamp.year_to_date_source)
     return write_settlement(
-        settlement, Envelope(source, stamp.settlement_id, stamp.settled_at, "settled", stamp.replaces)
+        settlement,
+        Envelope(source, stamp.settlement_id, stamp.settled_at, "settled", stamp.replaces, stamp.status_check),
     )
 
 

@@ -140,6 +140,15 @@ class LineScope(Strict):
     ratio_from: RatioFrom | None
 
 
+class StatusCheck(Strict):
+    """What the roster says of the patient's status on the day of discharge; null where none was ever imported."""
+
+    roster_status: str | None
+    agrees: bool
+    as_of: date | None = Field(description="The day as of which the roster was.")
+    source: str | None
+
+
 class SettlementHead(Strict):
     """What a settled bill says before its stages and lines."""
 
@@ -152,6 +161,9 @@ class SettlementHead(Strict):
     policy: PolicyReference
     insurance_year: int
     year_to_date_source: Literal["ledger", "request"]
+    status_check: StatusCheck | None = Field(
+        default=None, description="Only where the roster is asked (ONESTOP_ROSTER): the bill's status beside its."
+    )
     costs: Costs
     deductible: Deductible
     payers: Payers

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from app.settlement.pack import Source
     from app.settlement.result import Costs, LineScope, Payers, Settlement, StageResult
     from app.settlement.year import YearToDate
+    from app.usecases.check_roster import StatusCheck
 
 MAX_BODY: Final = 8 * 1024 * 1024
 EXPLANATION_VERSION: Final = 1
@@ -57,6 +58,10 @@ class Envelope(NamedTuple):
     settled_at: str | None = None
     status: Literal["preview", "settled"] = "preview"
     replaces: str | None = None
+    status_check: StatusCheck | None = None
+
+
+ROSTER_SOURCE: Final = "roster sha256:"
 
 
 def write_settlement(settlement: Settlement, envelope: Envelope) -> bytes:
@@ -69,13 +74,14 @@ def write_settlement(settlement: Settlement, envelope: Envelope) -> bytes:
         drug_ratio = (
             f'{{"ratio":"{_RATE[drugs.ratio]}","threshold":"{_RATE[drugs.threshold]}","met":{boolean(drugs.met)}}}'
         )
+    check = "" if envelope.status_check is None else f'"status_check":{_status_check(envelope.status_check)},'
     head = (
         f'{{"settlement_id":{string(envelope.settlement_id)},"status":"{envelope.status}",'
         f'"bill_id":{string(settlement.bill_id)},"facility_code":{string(settlement.facility_code)},'
         f'"settled_at":{string(envelope.settled_at)},{replaces}'
         f'"policy":{{"id":{string(pack.id)},"area":"{pack.area}","hash":"{pack.hash}"}},'
         f'"insurance_year":{settlement.insurance_year},'
-        f'"year_to_date_source":"{envelope.year_to_date_source}",'
+        f'"year_to_date_source":"{envelope.year_to_date_source}",{check}'
         f'"costs":{money_members(costs)},'
         f'"deductible":{{"amount":"{money_text(settlement.deductible)}",'
         f'"waived":"{money_text(settlement.deductible_waived)}"}},'
@@ -93,6 +99,15 @@ def write_settlement(settlement: Settlement, envelope: Envelope) -> bytes:
 
 
 _TAIL: Final = f'],"explanation_version":{EXPLANATION_VERSION}}}'.encode()
+
+
+def _status_check(check: StatusCheck) -> str:
+    as_of = "null" if check.as_of is None else f'"{check.as_of.isoformat()}"'
+    source = "null" if check.hash is None else f'"{ROSTER_SOURCE}{check.hash}"'
+    return (
+        f'{{"roster_status":{string(check.roster_status)},"agrees":{boolean(check.agrees)},'
+        f'"as_of":{as_of},"source":{source}}}'
+    )
 
 
 def boolean(value: bool) -> str:  # noqa: FBT001 # it is the one thing this writes

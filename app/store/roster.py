@@ -15,6 +15,7 @@ from app.store.together import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
     from sqlalchemy import ColumnElement, Connection
 
     from app.store.together import Row
@@ -128,17 +129,13 @@ def overlapping(connection: Connection, number: int, limit: int) -> list[int]:
         or_(other.c.valid_to.is_(None), other.c.valid_to >= one.c.valid_from),
         or_(one.c.valid_to.is_(None), one.c.valid_to >= other.c.valid_from),
     )
-    rows = connection.execute(
-        select(one.c.row).where(one.c.roster == number, earlier).order_by(one.c.row).limit(limit)
-    )
+    rows = connection.execute(select(one.c.row).where(one.c.roster == number, earlier).order_by(one.c.row).limit(limit))
     return [row[0] for row in rows]
 
 
 def list_rosters(connection: Connection) -> list[Roster]:
     """All imports, the newest first."""
-    rows = connection.execute(
-        select(*[rosters.c[name] for name in Roster._fields]).order_by(rosters.c.ordinal.desc())
-    )
+    rows = connection.execute(select(*[rosters.c[name] for name in Roster._fields]).order_by(rosters.c.ordinal.desc()))
     return [Roster._make(row) for row in rows]
 
 
@@ -148,7 +145,7 @@ def count_by_status(connection: Connection) -> dict[str, int]:
     rows = connection.execute(
         select(table.status, func.count()).where(table.roster == _NEWEST).group_by(table.status).order_by(table.status)
     )
-    return {status: count for status, count in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 class Benefits(NamedTuple):
@@ -162,14 +159,12 @@ class Benefits(NamedTuple):
     payers: Payers
 
 
-def list_benefits(
-    connection: Connection, year: int, county: str | None, days: tuple[date, date], after: str, limit: int
-) -> list[Benefits]:
+def list_benefits(connection: Connection, year: int, county: str | None, after: str, limit: int) -> list[Benefits]:
     """Persons of the newest roster within a year, in the order of their pseudonyms, with what they got that year.
 
-    A person whose entry changes within the year is shown as in the last one; `days` are the year's first and last.
+    A person whose entry changes within the year is shown as in the last one.
     """
-    persons = _persons(connection, county, days, after, limit)
+    persons = _persons(connection, year, county, after, limit)
     sums = _sums(connection, year, [person for person, _, _ in persons])
     nothing = (0, 0, *[0] * len(PAID))
     found = []
@@ -180,9 +175,9 @@ def list_benefits(
 
 
 def _persons(
-    connection: Connection, county: str | None, days: tuple[date, date], after: str, limit: int
+    connection: Connection, year: int, county: str | None, after: str, limit: int
 ) -> list[tuple[str, str, str]]:
-    first, last = days
+    first, last = date(year, 1, 1), date(year, 12, 31)
     one, later = roster_entries, roster_entries.alias("later")
     is_last = ~exists().where(
         later.c.roster == one.c.roster,

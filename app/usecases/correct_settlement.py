@@ -8,6 +8,7 @@ from app.access.keys import is_within
 from app.settlement.settle import Refused
 from app.store.audit import By, note
 from app.store.person_years import YearState, lock_year, move_year
+from app.store.roster import ask_roster
 from app.store.settlements import (
     Correction,
     PersonYear,
@@ -21,6 +22,7 @@ from app.store.settlements import (
     take_key,
     unreversed_from,
 )
+from app.usecases.check_roster import check_status, refused_by_roster
 from app.usecases.kept_packs import Packs
 from app.usecases.moments import new_id, time_text
 from app.usecases.recording import (
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from app.settlement.pack import Pack
+    from app.usecases.check_roster import StatusCheck
 
 
 class Corrected(NamedTuple):
@@ -84,7 +87,7 @@ def correct_settlement(  # noqa: C901, PLR0913 # who asks, for what, within whic
     pack = recorder.catalogue.in_force(bill.patient.pooling_area, bill.encounter.discharged_on)
     moment = recorder.clock()
 
-    def work(connection: Connection) -> Outcome:  # noqa: PLR0911 # one for each outcome
+    def work(connection: Connection) -> Outcome:  # noqa: C901, PLR0911 # one for each outcome
         wrong = find_settlement(connection, settlement_id)
         if wrong is None or not is_within(wrong.facility_code, facilities):
             return NotFound()
@@ -100,12 +103,15 @@ def correct_settlement(  # noqa: C901, PLR0913 # who asks, for what, within whic
             return Corrected(earlier.answer, again=True, recorded=True)
         if find_reversal(connection, settlement_id) is not None:
             return NotInForce()
+        check = _checked(connection, recorder, right)
+        if isinstance(check, Refused):
+            return check
         old = unreversed_from(connection, wrong.person_year, wrong.link.sequence)
         if not all(is_within(record.facility_code, facilities) for record in old):
             return OtherFacilities()
         keep(connection, pack, recorder)
         _reverse_all(connection, recorder, old, years, reason, moment)
-        changes = _settle_all(connection, recorder, _anew(connection, recorder, old, right, pack), years, moment)
+        changes = _settle_all(connection, recorder, _anew(connection, recorder, old, right, pack, check), years, moment)
         if isinstance(changes, Refused):
             return changes
         if dry_run:
@@ -119,6 +125,14 @@ def correct_settlement(  # noqa: C901, PLR0913 # who asks, for what, within whic
         return Corrected(answer, again=False, recorded=True)
 
     return recorder.ledger.write(work, lambda outcome: isinstance(outcome, Corrected) and outcome.recorded)
+
+
+def _checked(connection: Connection, recorder: Recorder, right: BillToSettle) -> StatusCheck | Refused | None:
+    """What the roster says of the right request; None where it is not asked."""
+    if recorder.roster == "off":
+        return None
+    check = check_status(right.bill, ask_roster(connection, right.person, right.bill.encounter.discharged_on))
+    return refused_by_roster(check, recorder.roster) or check
 
 
 Years = dict[PersonYear, YearState]
@@ -139,21 +153,28 @@ class _Again(NamedTuple):
     to_settle: BillToSettle
     pack: Pack
     old: Record
+    status_check: StatusCheck | None
 
 
-def _anew(
-    connection: Connection, recorder: Recorder, old: list[Record], right: BillToSettle, pack: Pack
+def _anew(  # noqa: PLR0913 # what bills are settled anew from
+    connection: Connection,
+    recorder: Recorder,
+    old: list[Record],
+    right: BillToSettle,
+    pack: Pack,
+    check: StatusCheck | None,
 ) -> list[_Again]:
-    """The right request first, then the later bills as they were recorded."""
+    """The right request first, then the later bills as they were recorded, with what the roster said of them then."""
     wrong, *later = old
-    bills = [_Again(right, pack, wrong)]
+    bills = [_Again(right, pack, wrong, check)]
     kept = Packs()
     for record in later:
         stored = recorder.wire.read_recorded(record.request)
         same = BillToSettle(
             stored.bill, stored.year_to_date, stored.person, record.key_id, record.fingerprint, record.request
         )
-        bills.append(_Again(same, _pack_of(connection, recorder, kept, record.pack_hash), record))
+        then = recorder.wire.status_check(record.answer)
+        bills.append(_Again(same, _pack_of(connection, recorder, kept, record.pack_hash), record, then))
     return bills
 
 
@@ -161,7 +182,7 @@ def _settle_all(
     connection: Connection, recorder: Recorder, bills: list[_Again], years: Years, moment: datetime
 ) -> list[Change] | Refused:
     changes = []
-    for to_settle, pack, old in bills:
+    for to_settle, pack, old, check in bills:
         person_year = to_settle.person_year(pack)
         settled = settle_at_end(
             to_settle,
@@ -171,6 +192,7 @@ def _settle_all(
             recorder.wire,
             settlement_id=new_id(moment),
             replaces=old.settlement_id,
+            status_check=check,
         )
         if isinstance(settled, Refused):
             return settled

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from app.settlement.result import Payers, Settlement
     from app.settlement.year import YearToDate
     from app.store.ledger import Ledger
+    from app.usecases.check_roster import RosterMode, StatusCheck
     from app.usecases.moments import Clock
 
 
@@ -32,6 +33,7 @@ class Stamp(NamedTuple):
     settled_at: str
     year_to_date_source: str
     replaces: str | None = None
+    status_check: StatusCheck | None = None
 
 
 class Change(NamedTuple):
@@ -62,6 +64,7 @@ class Wire(Protocol):
     def write_reversal(self, reversal: ReversalStamp, record: Record, /) -> bytes: ...
     def write_correction(self, changes: list[Change], /) -> bytes: ...
     def read_recorded(self, request: bytes, /) -> StoredRequest: ...
+    def status_check(self, answer: bytes, /) -> StatusCheck | None: ...
 
 
 class ReversalStamp(NamedTuple):
@@ -79,6 +82,7 @@ class Recorder(NamedTuple):
     catalogue: Catalogue
     clock: Clock
     wire: Wire
+    roster: RosterMode = "off"
 
 
 class BillToSettle(NamedTuple):
@@ -116,6 +120,7 @@ def settle_at_end(  # noqa: PLR0913 # all that a record is made of
     *,
     settlement_id: str,
     replaces: str | None = None,
+    status_check: StatusCheck | None = None,
 ) -> Settled | Refused:
     """Calculate a settlement on top of a person's year, and make its record."""
     bill = to_settle.bill
@@ -123,7 +128,7 @@ def settle_at_end(  # noqa: PLR0913 # all that a record is made of
     settlement = settle(bill, pack, year)
     if isinstance(settlement, Refused):
         return settlement
-    stamp = Stamp(settlement_id, time_text(moment), source, replaces)
+    stamp = Stamp(settlement_id, time_text(moment), source, replaces, status_check)
     record = Record(
         settlement_id=settlement_id,
         facility_code=bill.facility.code,

@@ -13,6 +13,7 @@ from app.usecases.recording import BillToSettle, Settled, StoredRequest, settle_
 if TYPE_CHECKING:
     from app.settlement.pack import Pack
     from app.settlement.year import YearToDate
+    from app.usecases.check_roster import StatusCheck
     from app.usecases.recording import Wire
 
 
@@ -21,6 +22,7 @@ class Reading(Protocol):
 
     def read_recorded(self, request: bytes, /) -> StoredRequest: ...
     def year_after(self, answer: bytes, /) -> YearToDate: ...
+    def status_check(self, answer: bytes, /) -> StatusCheck | None: ...
     def corrected(self, answer: bytes, /) -> list[tuple[str, str]]: ...
 
 
@@ -77,7 +79,15 @@ def _settle_again(record: Record, pack: Pack | None, wire: Wire, reading: Readin
     before = YearState(record.before, record.link.sequence - 1, record.link.previous_hash)
     try:
         settled = settle_at_end(
-            again, pack, before, moment, wire, settlement_id=record.settlement_id, replaces=record.replaces
+            again,
+            pack,
+            before,
+            moment,
+            wire,
+            settlement_id=record.settlement_id,
+            replaces=record.replaces,
+            # The roster of that day may be gone: the chain guards what was said of it, all else is calculated.
+            status_check=reading.status_check(record.answer),
         )
     except (ArithmeticError, AssertionError, ValueError):
         # Sums that no year ever had, ids that are no text: whatever somebody has written here.

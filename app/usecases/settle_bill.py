@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from app.settlement.settle import Refused
 from app.store.audit import noting
 from app.store.person_years import locking_year, moving_year, state_of
+from app.store.roster import asking_roster, word_of
 from app.store.settlements import adding_settlement, in_force, taking_key
 from app.store.together import run_together
+from app.usecases.check_roster import check_status, refused_by_roster
 from app.usecases.moments import new_id, time_text
 from app.usecases.recording import BillToSettle, Recorder, Settled, keep, refused_without_pack, settle_at_end
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from app.settlement.result import Settlement
     from app.store.audit import By
     from app.store.person_years import YearState
+    from app.store.roster import RosterWord
     from app.store.settlements import PersonYear
     from app.store.together import Statement
 
@@ -64,14 +67,20 @@ def settle_bill(recorder: Recorder, to_settle: BillToSettle, by: By) -> Outcome:
     person_year = None if pack is None else to_settle.person_year(pack)
 
     def work(connection: Connection) -> Outcome | _ToRecord:
-        known, state = _take_key_and_lock(connection, to_settle, settlement_id, person_year)
+        known, state, word = _take_key_and_lock(connection, recorder, to_settle, settlement_id, person_year)
         if known is not None:
             return known
         if pack is None or state is None:
             return refused_without_pack(bill)
-        settled = settle_at_end(to_settle, pack, state, moment, recorder.wire, settlement_id=settlement_id)
+        check = None if recorder.roster == "off" else check_status(bill, word)
+        settled = settle_at_end(
+            to_settle, pack, state, moment, recorder.wire, settlement_id=settlement_id, status_check=check
+        )
         if isinstance(settled, Refused):
             return settled
+        refused = None if check is None else refused_by_roster(check, recorder.roster)
+        if refused is not None:
+            return refused
         keep(connection, pack, recorder)
         return _ToRecord(settled, pack)
 
@@ -103,20 +112,27 @@ def _is_kept(outcome: Outcome | _ToRecord) -> bool:
 
 
 def _take_key_and_lock(
-    connection: Connection, to_settle: BillToSettle, settlement_id: str, person_year: PersonYear | None
-) -> tuple[Replayed | Conflict | None, YearState | None]:
-    """Take the bill's key, then the person's year, or say what is recorded under the key."""
+    connection: Connection,
+    recorder: Recorder,
+    to_settle: BillToSettle,
+    settlement_id: str,
+    person_year: PersonYear | None,
+) -> tuple[Replayed | Conflict | None, YearState | None, RosterWord | None]:
+    """Take the bill's key, then the person's year, or say what is recorded under the key; with it the roster's word."""
     key = to_settle.bill.facility.code, to_settle.bill.bill_id
     statements = [taking_key(connection, *key, settlement_id)]
     if person_year is not None:
         statements += locking_year(connection, person_year, settlement_id)
+        if recorder.roster != "off":
+            statements.append(asking_roster(to_settle.person, to_settle.bill.encounter.discharged_on))
     for _ in range(_LOOKS):
-        taken, *year = run_together(connection, statements)
+        taken, *found = run_together(connection, statements)
         if taken is not None:
-            return None, state_of(year[-1]) if year and year[-1] else None
+            word = word_of(found.pop()) if found and recorder.roster != "off" else None
+            return None, state_of(found[-1]) if found and found[-1] else None, word
         known = in_force(connection, *key)
         if known is not None:
             if known.fingerprint == to_settle.fingerprint:
-                return Replayed(known.settlement_id, known.answer), None
-            return Conflict(known.settlement_id), None
+                return Replayed(known.settlement_id, known.answer), None, None
+            return Conflict(known.settlement_id), None, None
     raise AssertionError("a key that is neither free nor taken")

@@ -94,6 +94,8 @@ ROUTES: dict[str, Callable[[Service], Asked]] = {
     "GET /v1/reconciliations": _plain(RUNS),
     "GET /v1/reconciliations/{reconciliation_id}": lambda service: Asked(a_run(service)),
     "GET /v1/reconciliations/{reconciliation_id}/report": lambda service: Asked(f"{a_run(service)}/report"),
+    "GET /v1/roster/benefits": _plain("/v1/roster/benefits?year=2018"),
+    "GET /v1/roster/benefits/export": _plain("/v1/roster/benefits/export?year=2018"),
     "GET /v1/policies": _plain("/v1/policies"),
     "GET /v1/policies/{policy_id}": _plain("/v1/policies/guangxi@2017-12-13"),
     "GET /v1/audit": _plain("/v1/audit"),

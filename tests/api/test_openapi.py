@@ -14,6 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app.api.problems import ALL_PROBLEMS, INTERNAL_ERROR, METHOD_NOT_ALLOWED
 from app.settlement.refusals import CODES
+from app.usecases.check_roster import STATUS_NOT_ON_ROSTER
 from tests.api.service import JSON, MEDIA_TYPE, PREVIEW, Service, changed, written
 from tools import openapi
 
@@ -80,7 +81,8 @@ def test_the_operations_are_those_of_the_contract() -> None:
         ("/v1/settlements/{settlement_id}/correction", "post"), ("/v1/backstops", "get"), ("/v1/backstops/summary", "get"),
         ("/v1/backstops/export", "get"), ("/v1/backstops/{settlement_id}", "get"),
         ("/v1/reconciliations", "post"), ("/v1/reconciliations", "get"), ("/v1/reconciliations/{reconciliation_id}", "get"),
-        ("/v1/reconciliations/{reconciliation_id}/report", "get"), ("/healthz", "get"), ("/readyz", "get"), ("/metrics", "get"), ("/v1/policies", "get"),
+        ("/v1/reconciliations/{reconciliation_id}/report", "get"), ("/v1/roster/benefits", "get"),
+        ("/v1/roster/benefits/export", "get"), ("/healthz", "get"), ("/readyz", "get"), ("/metrics", "get"), ("/v1/policies", "get"),
         ("/v1/policies/{policy_id}", "get"), ("/v1/audit", "get"),
     ]  # fmt: skip
 
@@ -115,7 +117,7 @@ def test_every_code_that_an_operation_answers_with_has_an_example() -> None:
     }
     # Another method and a mistake of ours belong to no operation.
     beyond = {METHOD_NOT_ALLOWED.code, INTERNAL_ERROR.code}
-    assert shown == set(CODES) | {problem.code for problem in ALL_PROBLEMS} - beyond
+    assert shown == set(CODES) | {problem.code for problem in ALL_PROBLEMS} - beyond | {STATUS_NOT_ON_ROSTER.code}
 
 
 @pytest.mark.parametrize("code", CODES)
