@@ -11,6 +11,9 @@ from tests.api.service import ABSENT, JSON, Service, changed
 
 NUMBERS = itertools.count(1)
 RUNS = "/v1/reconciliations"
+# Whose bills these are; the canaries' test puts its own here.
+PERSON = "A"
+NAMES: dict[str, Any] = {}
 FACILITY, AREA = "H1", "450300"
 # A poor patient whose treatment is outside of the catalogue: only the backstop looks at it.
 BACKSTOPPED = {"/patient/status": "registered_poor", "/lines/1/catalogue_class": "C"}
@@ -26,8 +29,8 @@ class Asked(NamedTuple):
 
 def a_bill(**changes: Any) -> Any:
     number = next(NUMBERS)
-    own = {"/bill_id": f"A{number}", "/patient/person_id": f"A{number}", "/year_to_date": ABSENT}
-    return changed(own | changes)
+    own = {"/bill_id": f"A{number}", "/patient/person_id": f"{PERSON}{number}", "/year_to_date": ABSENT}
+    return changed(own | NAMES | changes)
 
 
 def recorded(service: Service, bill: Any) -> str:

@@ -91,7 +91,7 @@ def test_generated_requests_get_answers_of_the_document(
     assert REACHED[role] <= set(statuses)
     assert not [status for status in statuses if status.startswith("5")]
     assert len(said) > 200
-    assert not [text for text in said if "zqx" in text]
+    assert not [text for text in said for canary in (PERSON, *CANARIES.values()) if canary in text]
 
 
 def answers(report: Path) -> list[dict[str, Any]]:

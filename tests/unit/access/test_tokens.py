@@ -50,7 +50,7 @@ def test_a_good_token_gives_its_role_and_bounds(key: Any, alg: str) -> None:
     ({"onestop_role": "insurer", "onestop_areas": ["451000"]}, Access("oidc-15", "insurer", frozenset(), frozenset(("451000",)))),
     ({"exp": NOW - LEEWAY_SECONDS + 1}, HIS), ({"nbf": NOW + LEEWAY_SECONDS}, HIS), ({"iat": NOW + LEEWAY_SECONDS}, HIS),
     ({"iat": ...}, HIS),
-], ids=str)  # fmt: skip
+], ids=lambda value: str(value) if isinstance(value, dict) else "")  # fmt: skip
 def test_what_a_token_may_say(changes: dict[str, Any], access: Access) -> None:
     assert read(token(**changes)) == access
 
