@@ -31,7 +31,8 @@ from app.api.records import summary, with_status
 from app.api.schemas import Corrected, Reversal, Settlement, Settlements
 from app.api.whole_request import WholeRequestRoute
 from app.store import settlements
-from app.usecases.check_roster import StatusCheck, ask_and_check
+from app.usecases.ask_roster import ask_and_check
+from app.usecases.check_roster import StatusCheck
 from app.usecases.find_settlements import list_settlements as find_page
 from app.usecases.find_settlements import read_settlement
 from app.usecases.ledger_year import ledger_year

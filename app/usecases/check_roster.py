@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from app.settlement.refusals import Refusal
 from app.settlement.settle import Refused
-from app.store.roster import ask_roster
 
 if TYPE_CHECKING:
     from datetime import date
 
     from app.settlement.bill import Bill
-    from app.store.ledger import Ledger
     from app.store.roster import RosterWord
 
 RosterMode = Literal["off", "check", "enforce"]
@@ -39,12 +37,6 @@ def check_status(bill: Bill, word: RosterWord | None) -> StatusCheck:
         return StatusCheck(None, bill.patient.status == UNLISTED, None, None)
     status = word.status or UNLISTED
     return StatusCheck(status, status == bill.patient.status, word.as_of, word.hash)
-
-
-def ask_and_check(bill: Bill, person: str, ledger: Ledger) -> StatusCheck:
-    """Compare a bill's status with what the newest roster says of the person. Raises what `Ledger.read` raises."""
-    day = bill.encounter.discharged_on
-    return check_status(bill, ledger.read(lambda connection: ask_roster(connection, person, day)))
 
 
 def refused_by_roster(check: StatusCheck, mode: RosterMode) -> Refused | None:

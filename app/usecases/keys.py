@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from app.access.keys import Access, hash_of, id_of, new_key
 from app.store import keys
 from app.store.audit import By, note
 from app.store.keys import KeyRow
+from app.store.ledger import LedgerBusy, OutcomeUnknown
 from app.usecases.moments import time_text
 
 if TYPE_CHECKING:
@@ -88,7 +90,9 @@ def known_key(ledger: Ledger, clock: Clock, key_id: str) -> KnownKey | None:
     if row is None or row.revoked_at is not None:
         return None
     if row.last_used_on != today:
-        ledger.write(lambda connection: keys.set_used(connection, key_id, today))
+        # Whoever asks does not wait for this, and it comes with the next look-up.
+        with suppress(LedgerBusy, OutcomeUnknown):
+            ledger.write(lambda connection: keys.set_used(connection, key_id, today))
     return KnownKey(
         row.hash,
         Access(

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from app.store import ledger as ledger_module
 from app.store import schema
-from app.store.ledger import CONNECTIONS, Ledger, LedgerBusy, LedgerUnreachable
+from app.store.ledger import CONNECTIONS, SPARE_CONNECTIONS, Ledger, LedgerBusy, LedgerUnreachable
 from app.store.person_years import lock_year
 from app.store.settlements import take_key
 from tests.store.desk import Desk, bill, is_reachable, person_year
@@ -58,7 +58,7 @@ def test_a_lock_that_does_not_come_in_time_is_told_as_busy(desk: Desk, impatient
 
 def test_a_connection_that_comes_free_too_late_is_told_as_busy(impatient: Desk) -> None:
     with ExitStack() as stack:
-        for _ in range(CONNECTIONS):
+        for _ in range(CONNECTIONS + SPARE_CONNECTIONS):
             stack.enter_context(impatient.ledger.engine.connect())
         with pytest.raises(LedgerBusy):
             impatient.settle(bill(1))
