@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 import fastapi_offline
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
 
 from app.access.pseudonyms import Pseudonyms
 from app.api import admin, his, insurer, ledger_requests, ops, problems, reconciliations, records, roster
@@ -27,6 +29,7 @@ from app.api.guards import Observed
 from app.api.keyring import Keyring
 from app.api.openapi import openapi_document
 from app.api.state import Parts
+from app.api.whole_request import WholeRequestRoute
 from app.observe.logs import Log
 from app.observe.metrics import Metrics
 from app.policies.catalogue import load_shipped
@@ -36,7 +39,33 @@ from app.usecases.keys import KnownKey, known_key
 from app.usecases.recording import Recorder
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from app.api.issuers import Issuers
+
+
+class _Application(FastAPI):
+    """FastAPI inside of `Observed` alone.
+
+    Its own outer layers answer a mistake of ours in a text of their own, limit bodies and hand exceptions to traces:
+    what `Observed` and `read_body` do better, and each costs every request.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(
+            title="onestop",
+            version=version("onestop-settlement"),
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,
+            # Its telemetry would put the text of exceptions, which may hold what a caller sent, into logs and traces.
+            telemetry={"tracing": False, "metrics": False, "logs": False},
+        )
+        self._parts = parts
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the layers together, when the first request comes."""
+        return Observed(ExceptionMiddleware(self.router, self.exception_handlers), self._parts.metrics, self._parts.log)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -59,17 +88,9 @@ def create_app(settings: Settings) -> FastAPI:
         Keyring(find_key, recorder.clock),
         _issuers(settings, recorder, pseudonyms),
     )
-    app = FastAPI(
-        title="onestop",
-        version=version("onestop-settlement"),
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        # Its telemetry would put the text of exceptions, which may hold what a caller sent, into logs and traces.
-        telemetry={"tracing": False, "metrics": False, "logs": False},
-    )
+    app = _Application(parts)
     methods: dict[str, set[str]] = {}
-    for route in [
+    ours = [
         route
         for router in (
             his.router(parts),
@@ -80,16 +101,19 @@ def create_app(settings: Settings) -> FastAPI:
             admin.router(parts),
         )
         for route in router.routes
-    ]:
-        # As a route of the application's own: one of an included router is looked for twice a request.
-        app.router.routes.append(route)
+    ]
+    # As routes of the application's own, and first: those of an included router are looked for twice a request.
+    app.router.routes[:0] = ours
+    for route in ours:
         if isinstance(route, APIRoute):
             put_gate(route, parts)
             methods.setdefault(route.path, set()).update(route.methods or ())
     _answer_problems(app, parts, methods)
     _serve_documentation(app)
-    # Inside of Starlette's own last handler, which would answer a mistake of ours with a text of its own.
-    app.add_middleware(Observed, metrics=parts.metrics, log=parts.log)
+    for route in app.router.routes:
+        if isinstance(route, APIRoute) and not isinstance(route, WholeRequestRoute):
+            # FastAPI's search for parameters leaves here what is to be closed; its own layer is around every request.
+            route.app = AsyncExitStackMiddleware(route.app)
     return app
 
 

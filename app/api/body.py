@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import TYPE_CHECKING, Final
 
 from app.api import problems
+from app.api.deadline import Deadline
 from app.api.wire import MAX_BODY
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ async def read_body(request: Request) -> bytes | problems.Document:
     chunks: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        with Deadline(BODY_SECONDS):
             while True:
                 message = await request.receive()
                 if message["type"] == "http.disconnect":
                     # Nobody hears this; the log and the metrics do, and should not take it for a mistake of ours.
                     return problems.document(problems.CLIENT_GONE, "The body broke off.")
-                chunk = message.get("body", b"")
+                chunk: bytes = message.get("body", b"")
                 size += len(chunk)
                 if size > MAX_BODY:
                     return _too_large()

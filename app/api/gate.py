@@ -37,10 +37,14 @@ def put_gate(route: APIRoute, parts: Parts) -> None:
     inner = route.app
 
     async def gate(scope: Scope, receive: Receive, send: Send) -> None:
-        access = await _access(scope, parts)
-        refusal = access if isinstance(access, problems.Document) else _refusal(access, roles)
-        if refusal is not None:
-            await _refused(parts, refusal)(scope, receive, send)
+        credentials = _credentials(scope)
+        access = parts.keyring.remembered(credentials) or await _access(credentials, parts)
+        if isinstance(access, problems.Document):
+            await _refused(parts, access)(scope, receive, send)
+            return
+        scope[_ACCESS] = access
+        if access.role not in roles:
+            await _refused(parts, _not_for(roles))(scope, receive, send)
             return
         await inner(scope, receive, send)
 
@@ -65,24 +69,32 @@ def key_id_in(scope: Scope) -> str | None:
     return access.key_id if access else None
 
 
-async def _access(scope: Scope, parts: Parts) -> Access | problems.Document:
-    key = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-    if key[: len(_SCHEME)].lower() != _SCHEME:
+def _credentials(scope: Scope) -> bytes:
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            found: bytes = value
+            return found
+    return b""
+
+
+async def _access(credentials: bytes, parts: Parts) -> Access | problems.Document:
+    if credentials[: len(_SCHEME)].lower() != _SCHEME:
         return problems.document(problems.UNAUTHORIZED, "Send Authorization: Bearer and a key of `onestop key mint`.")
-    shown = key[len(_SCHEME) :].decode("latin-1").strip()
+    shown = credentials[len(_SCHEME) :].decode("latin-1").strip()
     try:
         # A token has dots, a key has none.
         if parts.issuers is not None and "." in shown:
             access = await _bearer(parts.issuers, shown)
         else:
             access = await parts.keyring.access_of(shown)
+            if access is not None:
+                parts.keyring.remember(credentials, access)
     except (LedgerUnreachable, LedgerBusy, OutcomeUnknown) as error:
         return ledger_requests.not_recorded(error)
     if isinstance(access, problems.Document):
         return access
     if access is None:
         return problems.document(problems.UNAUTHORIZED, "The key is unknown, revoked or expired.")
-    scope[_ACCESS] = access
     return access
 
 
@@ -95,9 +107,7 @@ async def _bearer(issuers: Issuers, token: str) -> Access | problems.Document | 
         return problems.document(problems.ISSUER_UNREACHABLE, "The provider's keys could not be fetched; a key works.")
 
 
-def _refusal(access: Access, roles: frozenset[Role]) -> problems.Document | None:
-    if access.role in roles:
-        return None
+def _not_for(roles: frozenset[Role]) -> problems.Document:
     return problems.document(problems.FORBIDDEN, f"This needs a key with the role {' or '.join(sorted(roles))}.")
 
 

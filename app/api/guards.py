@@ -58,18 +58,14 @@ class Observed:
         # A handler's route, or a mount's path; the raw path is never a label.
         matched = scope.get("route")
         route = str(getattr(matched, "path_format", None) or getattr(matched, "path", UNMATCHED))
-        method = scope["method"]
+        method = scope["method"] if scope["method"] in METHODS else "other"
         self.metrics.request(route, method, status, seconds)
+        fields: dict[str, object] = {"request_id": request_id}
         key = key_id_in(scope)
-        self.log.info(
-            "request",
-            request_id=request_id,
-            **({} if key is None else {"key": key}),
-            route=route,
-            method=method if method in METHODS else "other",
-            status=status,
-            milliseconds=round(seconds * 1000, 2),
-        )
+        if key is not None:
+            fields["key"] = key
+        fields |= {"route": route, "method": method, "status": status, "milliseconds": round(seconds * 1000, 2)}
+        self.log.line("info", "request", fields)
 
     def _log_mistake(self, error: Exception, request_id: str) -> None:
         # The message of an exception may hold what a caller sent; its type and place do not.

@@ -88,7 +88,7 @@ def _settling(parts: Parts) -> APIRouter:
             return parts.refuse(asked)
         if not access_of(request).has_facility(asked.bill.facility.code):
             return parts.refuse(ledger_requests.other_facility())
-        check = await _check(parts, asked)
+        check = None if parts.recorder.roster == "off" else await _check(parts, asked)
         year: YearToDate | None = asked.year_to_date
         source: Literal["ledger", "request"] = "request"
         if year is None:
@@ -121,10 +121,8 @@ def _settling(parts: Parts) -> APIRouter:
     return routes
 
 
-async def _check(parts: Parts, asked: Asked) -> StatusCheck | None:
-    """What the roster says of a request; None where it is not asked: then a preview may need no ledger at all."""
-    if parts.recorder.roster == "off":
-        return None
+async def _check(parts: Parts, asked: Asked) -> StatusCheck:
+    """What the roster says of a request. Where it is not asked a preview may need no ledger at all."""
     person = parts.pseudonyms.person(asked.person_id)
     return await parts.in_ledger(ask_and_check, asked.bill, person, parts.recorder.ledger)
 

@@ -30,6 +30,11 @@ class _Seen(NamedTuple):
     at: float
 
 
+class _Shown(NamedTuple):
+    access: Access
+    until: float
+
+
 class Keyring:
     """One worker's memory of keys."""
 
@@ -38,6 +43,23 @@ class Keyring:
         self._clock = clock
         self._seen: dict[str, _Seen] = {}
         self._asked: dict[str, asyncio.Task[KnownKey | None]] = {}
+        self._shown: dict[bytes, _Shown] = {}
+
+    def remembered(self, credentials: bytes) -> Access | None:
+        """What the same credentials gave in the last seconds, without asking anybody; None where nothing is known."""
+        shown = self._shown.get(credentials)
+        if shown is None or monotonic() >= shown.until or not shown.access.counts_on(self._clock().date()):
+            return None
+        return shown.access
+
+    def remember(self, credentials: bytes, access: Access) -> None:
+        """Remember what credentials give, for as long as the key behind them is fresh."""
+        seen = self._seen.get(access.key_id)
+        if seen is None or seen.key is None:
+            return
+        if len(self._shown) >= _MOST:
+            self._shown.clear()
+        self._shown[credentials] = _Shown(access, seen.at + FRESH_SECONDS)
 
     async def access_of(self, key: str) -> Access | None:
         """What a key gives today; None for one that is unknown, revoked or expired. Raises as `Ledger.read`."""

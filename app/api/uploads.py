@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.api import problems
+from app.api.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -54,7 +54,7 @@ async def _receive(request: Request, file: object) -> problems.Document | None:
     size = 0
     while True:
         try:
-            async with asyncio.timeout(PIECE_SECONDS):
+            with Deadline(PIECE_SECONDS):
                 message = await request.receive()
         except TimeoutError:
             return problems.document(problems.BODY_TIMEOUT, f"Nothing came for {PIECE_SECONDS} seconds.")

@@ -5,18 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastapi.routing import APIRoute
-from starlette.routing import request_response
+from starlette.requests import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from starlette.types import Receive, Scope, Send
 
 
 class WholeRequestRoute(APIRoute):
     """In the document as any other; at work Starlette's own, without FastAPI's search for parameters.
 
     For an endpoint that takes the request alone and gives a `Response`: the search costs a tenth of a preview.
+    Exceptions go up to the application's own handlers, which would only be found once more here.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 # FastAPI's own
         super().__init__(path, endpoint, **options)
-        self.app = request_response(endpoint)
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            response = await endpoint(Request(scope, receive))
+            await response(scope, receive, send)
+
+        self.app = app

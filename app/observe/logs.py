@@ -46,9 +46,10 @@ class Log:
         One is written a request, so it takes few steps.
         """
         now = datetime.now(UTC).replace(tzinfo=None)  # noqa: TID251 # decides nothing
-        known = {name: value for name, value in fields.items() if name in FIELDS}
         time = now.isoformat(timespec="microseconds") + "Z"
-        text = self._render({"timestamp": time, "level": level, "event": event} | known)
+        line: dict[str, object] = {"timestamp": time, "level": level, "event": event}
+        line |= {name: value for name, value in fields.items() if name in FIELDS}
+        text = self._render(line)
         with _ONE_AT_A_TIME:
             sys.stderr.write(text)
             sys.stderr.flush()
@@ -63,10 +64,13 @@ def _json(known: dict[str, object]) -> str:
 
 
 def _logfmt(known: dict[str, object]) -> str:
-    return " ".join([f"{name}={_logfmt_value(str(value))}" for name, value in known.items()]) + "\n"
+    return " ".join([f"{name}={_logfmt_value(value)}" for name, value in known.items()]) + "\n"
 
 
-def _logfmt_value(text: str) -> str:
+def _logfmt_value(value: object) -> object:
+    if isinstance(value, (int, float)):
+        return value
+    text = str(value)
     return text if _PLAIN(text) else msgspec.json.encode(text).decode()
 
 

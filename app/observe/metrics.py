@@ -66,8 +66,8 @@ class Metrics:
         self._ledger_of = cache(self._ledger.labels)
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count a request under its route's template, never its path."""
-        self._request_of(route, method if method in METHODS else "other", status).inc()
+        """Count a request under its route's template, never its path, and one of the `METHODS`, or `other`."""
+        self._request_of(route, method, status).inc()
         self._request_seconds_of(route).observe(seconds)
 
     def settled(self, settlement: Settlement, seconds: float) -> None:
