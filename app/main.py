@@ -18,14 +18,13 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
-from starlette.middleware.exceptions import ExceptionMiddleware
 
 from app.access.pseudonyms import Pseudonyms
 from app.api import admin, his, insurer, ledger_requests, ops, problems, reconciliations, records, roster
 from app.api.answers import collect_rarely
 from app.api.cores import stay_on_a_core
 from app.api.gate import put_gate
-from app.api.guards import Observed
+from app.api.guards import Answers, Observed
 from app.api.keyring import Keyring
 from app.api.openapi import openapi_document
 from app.api.state import Parts
@@ -39,6 +38,7 @@ from app.usecases.keys import KnownKey, known_key
 from app.usecases.recording import Recorder
 
 if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
     from starlette.types import ASGIApp
 
     from app.api.issuers import Issuers
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 class _Application(FastAPI):
     """FastAPI inside of `Observed` alone.
 
-    Its own outer layers answer a mistake of ours in a text of their own, limit bodies and hand exceptions to traces:
-    what `Observed` and `read_body` do better, and each costs every request.
+    Its own layers answer exceptions, in threads and a mistake of ours in a text of their own, limit bodies and hand
+    exceptions to traces: what `Observed` and `read_body` do, and each costs every request.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -65,7 +65,7 @@ class _Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Put the layers together, when the first request comes."""
-        return Observed(ExceptionMiddleware(self.router, self.exception_handlers), self._parts.metrics, self._parts.log)
+        return Observed(self.router, _answers(self._parts, self.router.routes), self._parts.metrics, self._parts.log)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -89,7 +89,6 @@ def create_app(settings: Settings) -> FastAPI:
         _issuers(settings, recorder, pseudonyms),
     )
     app = _Application(parts)
-    methods: dict[str, set[str]] = {}
     ours = [
         route
         for router in (
@@ -107,8 +106,6 @@ def create_app(settings: Settings) -> FastAPI:
     for route in ours:
         if isinstance(route, APIRoute):
             put_gate(route, parts)
-            methods.setdefault(route.path, set()).update(route.methods or ())
-    _answer_problems(app, parts, methods)
     _serve_documentation(app)
     for route in app.router.routes:
         if isinstance(route, APIRoute) and not isinstance(route, WholeRequestRoute):
@@ -139,7 +136,13 @@ def api_document() -> dict[str, Any]:
     return create_app(Settings()).openapi()
 
 
-def _answer_problems(app: FastAPI, parts: Parts, methods: dict[str, set[str]]) -> None:
+def _answers(parts: Parts, routes: list[BaseRoute]) -> Answers:
+    """What answers each kind of exception that is no mistake of ours."""
+    methods: dict[str, set[str]] = {}
+    for route in routes:
+        if isinstance(route, APIRoute):
+            methods.setdefault(route.path, set()).update(route.methods or ())
+
     def not_served(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException), "registered for these alone"
         if error.status_code == problems.METHOD_NOT_ALLOWED.status:
@@ -163,10 +166,11 @@ def _answer_problems(app: FastAPI, parts: Parts, methods: dict[str, set[str]]) -
     def not_recorded(_request: Request, error: Exception) -> Response:
         return parts.refuse(ledger_requests.not_recorded(error))
 
-    for kind in (LedgerUnreachable, LedgerBusy, OutcomeUnknown):
-        app.add_exception_handler(kind, not_recorded)
-    app.add_exception_handler(HTTPException, not_served)
-    app.add_exception_handler(RequestValidationError, parameter_invalid)
+    return {
+        HTTPException: not_served,
+        RequestValidationError: parameter_invalid,
+        **dict.fromkeys((LedgerUnreachable, LedgerBusy, OutcomeUnknown), not_recorded),
+    }
 
 
 def _serve_documentation(app: FastAPI) -> None:

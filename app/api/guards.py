@@ -1,30 +1,42 @@
-"""Guards around the whole application, in plain ASGI: every request is counted, no exception leaves the house."""
+"""The guard around the whole application, in plain ASGI: every request is counted, no exception leaves the house."""
 
 from __future__ import annotations
 
 import os
 import traceback
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from starlette.requests import Request
+from starlette.responses import Response
 
 from app.api import problems
 from app.api.gate import REQUEST_ID, key_id_in
 from app.observe.metrics import METHODS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from app.observe.logs import Log
     from app.observe.metrics import Metrics
 
+Answer: TypeAlias = "Callable[[Request, Exception], Response]"
+Answers: TypeAlias = "Mapping[type[Exception], Answer]"
+
 UNMATCHED: Final = "unmatched"
 
 
 class Observed:
-    """Counts and logs every request, and turns an exception of ours into a problem document."""
+    """Counts and logs every request, and turns every exception into a problem document.
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, log: Log) -> None:
+    `answers` knows those that are to be expected; any other is a mistake of ours.
+    """
+
+    def __init__(self, app: ASGIApp, answers: Answers, metrics: Metrics, log: Log) -> None:
         self.app = app
+        self.answers = answers
         self.metrics = metrics
         self.log = log
 
@@ -46,13 +58,19 @@ class Observed:
         try:
             await self.app(scope, receive, observed_send)
         except Exception as error:  # the last line of defence: logged, counted, answered
-            self._log_mistake(error, request_id)
+            answer = self._expected(error)
+            if status or answer is None:
+                self._log_mistake(error, request_id)
             if status:
                 # The answer has begun: only a cut connection can say that it is not whole.
                 raise
-            await _send_problem(observed_send)
+            response = _internal_error() if answer is None else answer(Request(scope), error)
+            await response(scope, receive, observed_send)
         finally:
             self._count(scope, status, perf_counter() - began, request_id)
+
+    def _expected(self, error: Exception) -> Answer | None:
+        return next((self.answers[kind] for kind in type(error).__mro__ if kind in self.answers), None)
 
     def _count(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
         # A handler's route, or a mount's path; the raw path is never a label.
@@ -74,10 +92,8 @@ class Observed:
         self.log.error("mistake", request_id=request_id, error=type(error).__name__, where=where)
 
 
-async def _send_problem(send: Send) -> None:
+def _internal_error() -> Response:
     document = problems.document(
         problems.INTERNAL_ERROR, "Nothing was settled. The mistake is ours and is in the log under the x-request-id."
     )
-    headers = [(b"content-type", problems.MEDIA_TYPE.encode()), (b"content-length", str(len(document.body)).encode())]
-    await send({"type": "http.response.start", "status": document.status, "headers": headers})
-    await send({"type": "http.response.body", "body": document.body})
+    return Response(document.body, document.status, media_type=problems.MEDIA_TYPE)

@@ -17,7 +17,7 @@ class WholeRequestRoute(APIRoute):
     """In the document as any other; at work Starlette's own, without FastAPI's search for parameters.
 
     For an endpoint that takes the request alone and gives a `Response`: the search costs a tenth of a preview.
-    Exceptions go up to the application's own handlers, which would only be found once more here.
+    Exceptions go up to `Observed`.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 # FastAPI's own
