@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 # A piece takes some tens of milliseconds: what others wait for, and what a client that goes away still costs.
-ROWS_AT_ONCE: Final = 2_000
+ROWS_AT_ONCE: Final = 1_000
 
 
 async def exported(  # noqa: PLR0913 # what a table is made of

@@ -38,7 +38,9 @@ Row = tuple[Any, ...]
 
 
 # Rows of a group in Parquet: so many are held before they are written.
-_GROUP_ROWS: Final = 10_000
+_GROUP_ROWS: Final = 8_000
+# A dictionary for each column and pages of a megabyte would take more memory; most texts are of one row alone.
+_SMALL: Final[dict[str, Any]] = {"compression": "zstd", "use_dictionary": False, "data_page_size": 64 * 1024}
 _DECIMAL_BYTES: Final = 16
 
 
@@ -141,7 +143,7 @@ class _Parquet:
         self._schema = pa.schema(list(zip([column.name for column in columns], self._types, strict=True)))
         self._waiting: list[Any] = []
         self._out = io.BytesIO()
-        self._writer = pq.ParquetWriter(self._out, self._schema, compression="zstd")
+        self._writer = pq.ParquetWriter(self._out, self._schema, **_SMALL)
 
     def begin(self) -> bytes:
         return self._written()
