@@ -22,8 +22,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("one", name=op.f("pk_person_keys")),
     )
     # What is there already is under the key that was used last.
-    for table, order in (("settlements", "ordinal"), ("roster_entries", "roster")):
-        op.execute(
-            f"INSERT INTO person_keys SELECT 1, key_id, NULL, '' FROM {table} "  # noqa: S608 # two names of ours
-            f"WHERE NOT EXISTS (SELECT 1 FROM person_keys) ORDER BY {order} DESC LIMIT 1"
-        )
+    op.execute("INSERT INTO person_keys SELECT 1, key_id, NULL, '' FROM settlements ORDER BY ordinal DESC LIMIT 1")
+    op.execute(
+        "INSERT INTO person_keys SELECT 1, key_id, NULL, '' FROM roster_entries "
+        "WHERE NOT EXISTS (SELECT 1 FROM person_keys) ORDER BY roster DESC LIMIT 1"
+    )
