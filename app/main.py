@@ -78,7 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(threads, known_key, recorder.ledger, recorder.clock, key_id)
 
-    pseudonyms = Pseudonyms(settings.pii_key)
+    pseudonyms = Pseudonyms(*settings.pii_keys)
     parts = Parts(
         recorder,
         pseudonyms,

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 LogFormat = Literal["console", "json"]
 RosterMode = Literal["off", "check", "enforce"]
 
+# Stands for the time before there was a key.
+NO_KEY: Final = "none"
 DATABASE_URL: Final = "sqlite:///var/onestop.db"
 
 
@@ -32,14 +34,22 @@ class Oidc(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What can be set. `packs_dir` is added to the packs that ship; `pii_key` keeps person ids pseudonymous."""
+    """What can be set. `packs_dir` is added to the packs that ship; `pii_keys` keep person ids pseudonymous.
+
+    The last of `pii_keys` is the newest; None stands for no key.
+    """
 
     packs_dir: Path | None = None
     log_format: LogFormat = "console"
     database_url: str = DATABASE_URL
-    pii_key: str | None = None
+    pii_keys: tuple[str | None, ...] = (None,)
     oidc: Oidc | None = None
     roster: RosterMode = "off"
+
+    @property
+    def has_pii_key(self) -> bool:
+        """Whether new pseudonyms are under a key that not everybody knows."""
+        return self.pii_keys[-1] is not None
 
 
 def read_settings(environment: Mapping[str, str] | None = None, dotenv: Path = Path(".env")) -> Settings:
@@ -62,10 +72,26 @@ def read_settings(environment: Mapping[str, str] | None = None, dotenv: Path = P
         Path(packs_dir) if packs_dir else None,
         cast("LogFormat", log_format),
         database_url,
-        values.get("ONESTOP_PII_KEY"),
+        _pii_keys(values),
         _oidc(values),
         cast("RosterMode", roster),
     )
+
+
+def _pii_keys(values: Mapping[str, str]) -> tuple[str | None, ...]:
+    earlier = values.get("ONESTOP_PII_EARLIER_KEYS")
+    newest = values.get("ONESTOP_PII_KEY")
+    if earlier is None:
+        return (newest,)
+    if newest is None:
+        raise SettingsError("ONESTOP_PII_KEY: expected, where there are ONESTOP_PII_EARLIER_KEYS")
+    keys = [each.strip() for each in earlier.split(",")]
+    if not all(keys) or len({*keys, newest}) != len(keys) + 1:
+        raise SettingsError(
+            "ONESTOP_PII_EARLIER_KEYS: expected different keys, the oldest first, with commas between; "
+            f"`{NO_KEY}` for the time before there was one"
+        )
+    return (*[None if each == NO_KEY else each for each in keys], newest)
 
 
 def _oidc(values: Mapping[str, str]) -> Oidc | None:

@@ -92,9 +92,9 @@ def _settling(parts: Parts) -> APIRouter:
         year: YearToDate | None = asked.year_to_date
         source: Literal["ledger", "request"] = "request"
         if year is None:
-            person = parts.pseudonyms.person(asked.person_id)
+            persons = parts.pseudonyms.persons(asked.person_id)
             ledger = parts.recorder.ledger
-            year = await parts.in_ledger(ledger_year, asked.bill, person, parts.catalogue, ledger)
+            year = await parts.in_ledger(ledger_year, asked.bill, persons, parts.catalogue, ledger)
             source = "ledger"
         began = perf_counter()
         what = (asked.bill, year, source, parts.catalogue, check, parts.recorder.roster)
@@ -123,8 +123,8 @@ def _settling(parts: Parts) -> APIRouter:
 
 async def _check(parts: Parts, asked: Asked) -> StatusCheck:
     """What the roster says of a request. Where it is not asked a preview may need no ledger at all."""
-    person = parts.pseudonyms.person(asked.person_id)
-    return await parts.in_ledger(ask_and_check, asked.bill, person, parts.recorder.ledger)
+    persons = parts.pseudonyms.persons(asked.person_id)
+    return await parts.in_ledger(ask_and_check, asked.bill, persons, parts.recorder.ledger)
 
 
 def _add_reading(routes: APIRouter, parts: Parts) -> None:
@@ -151,7 +151,7 @@ def _add_reading(routes: APIRouter, parts: Parts) -> None:
         wanted = settlements.Filter(
             facility,
             bill_id,
-            None if person_id is None else parts.pseudonyms.person(person_id),
+            None if person_id is None else parts.pseudonyms.persons(person_id),
             access_of(request).own_facilities,
             day_of(discharged_from),
             day_of(discharged_to),

@@ -29,11 +29,13 @@ from app.usecases.settle_bill import Conflict, Recorded, Replayed, settle_bill
 
 if TYPE_CHECKING:
     from app.access.keys import Access
+    from app.access.pseudonyms import Pseudonyms
     from app.api.state import Parts
     from app.store.audit import By
     from app.usecases import correct_settlement as correcting
     from app.usecases import reverse_settlement as reversing
     from app.usecases import settle_bill as settling
+    from app.usecases.recording import Forms
 
 JSON: Final = "application/json"
 REPLAY: Final = {"Idempotent-Replay": "true"}
@@ -57,7 +59,7 @@ def settle(parts: Parts, body: bytes, access: Access, by: By) -> Response:
         return parts.refuse(request)
     if not access.has_facility(request.bill.facility.code):
         return parts.refuse(other_facility())
-    return _settled(parts, settle_bill(parts.recorder, _to_settle(parts, request), by))
+    return _settled(parts, settle_bill(parts.recorder, forms_of(request, parts.pseudonyms), by))
 
 
 def other_facility() -> problems.Document:
@@ -80,22 +82,27 @@ def correct(parts: Parts, settlement_id: str, body: bytes, access: Access, by: B
     values = _read_object(CORRECTION, body)
     if isinstance(values, problems.Document):
         return parts.refuse(values)
-    right = _to_settle(parts, request_of(values["request"]))
+    right = forms_of(request_of(values["request"]), parts.pseudonyms)
     asked = (settlement_id, values["reason"], right, by, access.own_facilities)
     return _corrected(parts, correct_settlement(parts.recorder, *asked, dry_run=values["dry_run"]))
 
 
-def _to_settle(parts: Parts, request: Request) -> BillToSettle:
-    pseudonyms = parts.pseudonyms
-    person = pseudonyms.person(request.person_id)
-    stored = write_stored(request, person)
-    return BillToSettle(
-        request.bill,
-        request.year_to_date,
-        person,
-        pseudonyms.key_id,
-        pseudonyms.fingerprint(values_of(request, stored)),
-        stored,
+def forms_of(request: Request, pseudonyms: Pseudonyms) -> Forms:
+    """A request as it is recorded, under each key of the pseudonyms."""
+    persons = pseudonyms.persons(request.person_id)
+    stored = write_stored(request, persons[0])
+    fingerprints = pseudonyms.fingerprints(values_of(request, stored))
+    return tuple(
+        BillToSettle(
+            request.bill,
+            request.year_to_date,
+            person,
+            key_id,
+            fingerprint,
+            # The first one stands where it stands once: the digits of an HMAC.
+            stored.replace(persons[0].encode(), person.encode()),
+        )
+        for person, key_id, fingerprint in zip(persons, pseudonyms.key_ids, fingerprints, strict=True)
     )
 
 

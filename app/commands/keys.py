@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from app.commands.ledgers import FOUND_EXIT, fail, opened_ledger, operator
+from app.commands.ledgers import FOUND_EXIT, fail, opened_ledger, operator, pseudonyms_of
+from app.commands.progress import progress_bar
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -96,6 +97,28 @@ def revoke(key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's i
         typer.echo(f"{key_id}: was revoked already, at {known.revoked_at}")
     else:
         typer.echo(f"{key_id}: revoked")
+
+
+@key_app.command("rotate-pii")
+def rotate_pii() -> None:
+    """Move all persons under ONESTOP_PII_KEY, from the keys before it: ONESTOP_PII_EARLIER_KEYS.
+
+    First start every service anew with both settings, then run this with the same two; it may be broken off and run
+    again, and the services go on meanwhile. The earlier keys stay in the settings: persons are found through them.
+    """
+    from app.usecases.rekey_persons import KeyUnknown, rekey_persons
+
+    pseudonyms = pseudonyms_of("key rotate-pii")
+    try:
+        with opened_ledger("key rotate-pii", at_head=True) as ledger, progress_bar("rows") as show:
+            moved = rekey_persons(ledger, _clock, pseudonyms, operator(), show)
+    except KeyUnknown as error:
+        fail("key rotate-pii", str(error))
+    newest = pseudonyms.key_ids[-1]
+    if moved is None:
+        typer.echo(f"all persons are under the key {newest}: nothing to do")
+    else:
+        typer.echo(f"{moved.persons:,} persons moved from {moved.key_id} to {newest}, with {moved.rows:,} rows")
 
 
 def _clock() -> datetime:

@@ -12,6 +12,7 @@ from app.settings import SettingsError, read_settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from app.access.pseudonyms import Pseudonyms
     from app.store.audit import By
     from app.store.ledger import Ledger
 
@@ -54,6 +55,16 @@ def operator() -> By:
     from app.store.audit import By
 
     return By("command line", "admin")
+
+
+def pseudonyms_of(command: str) -> Pseudonyms:
+    """The pseudonyms under the keys of the settings."""
+    from app.access.pseudonyms import Pseudonyms
+
+    try:
+        return Pseudonyms(*read_settings().pii_keys)
+    except SettingsError as error:
+        fail(command, str(error))
 
 
 def _ledger(command: str) -> Ledger:

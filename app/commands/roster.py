@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
-from app.commands.ledgers import FOUND_EXIT, fail, opened_ledger, operator
+from app.commands.ledgers import FOUND_EXIT, fail, opened_ledger, operator, pseudonyms_of
 from app.commands.progress import progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from app.access.pseudonyms import Pseudonyms
     from app.store.roster import RosterEntry
     from app.usecases.import_roster import RosterRefused, RowError, Standing
 
@@ -42,23 +41,24 @@ def import_(
     from app.api.roster_rows import READERS, roster_rows
     from app.exchange.uploads import WrongTable
     from app.usecases.import_roster import RosterRefused, RosterToImport, import_roster
+    from app.usecases.rekey_persons import KeyUnknown
 
     if file.suffix.lower() not in READERS:
         fail("roster import", f"{file}: expected a name that ends with {' or '.join(READERS)}")
     if not file.is_file():
         fail("roster import", f"{file}: there is no such file")
     day = _day(as_of)
-    pseudonyms = _pseudonyms()
+    pseudonyms = pseudonyms_of("roster import")
     with file.open("rb") as content:
         hashed = hashlib.file_digest(content, "sha256").hexdigest()
     try:
         with opened_ledger("roster import", at_head=True) as ledger, progress_bar(file.name) as show:
-            what = RosterToImport(
-                lambda: _counted(roster_rows(file, pseudonyms.person), show), day, hashed, pseudonyms.key_id
-            )
-            made = import_roster(ledger, _clock, what, operator())
+            what = RosterToImport(lambda person: _counted(roster_rows(file, person), show), day, hashed)
+            made = import_roster(ledger, _clock, what, pseudonyms, operator())
     except WrongTable as error:
         fail("roster import", f"{file}: {error}")
+    except KeyUnknown as error:
+        fail("roster import", str(error))
     except RosterRefused as refused:
         _refuse(file, refused)
     typer.echo(f"{file}: {made.entries:,} rows imported, as of {made.as_of}, sha256:{made.hash}")
@@ -81,16 +81,6 @@ def _refuse(file: Path, refused: RosterRefused) -> NoReturn:
     if refused.count > len(refused.errors):
         typer.echo(f"… and {refused.count - len(refused.errors):,} more", err=True)
     fail("roster import", f"{refused.count:,} errors, so nothing is imported", FOUND_EXIT)
-
-
-def _pseudonyms() -> Pseudonyms:
-    from app.access.pseudonyms import Pseudonyms
-    from app.settings import SettingsError, read_settings
-
-    try:
-        return Pseudonyms(read_settings().pii_key)
-    except SettingsError as error:
-        fail("roster import", str(error))
 
 
 def _counted(rows: Iterable[RosterEntry | RowError], show: Callable[..., None]) -> Iterator[RosterEntry | RowError]:

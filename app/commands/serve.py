@@ -40,7 +40,7 @@ def serve(
         _fail(str(error))
     _check_issuer(settings)
     is_reachable = _check_schema(settings)
-    if not _is_loopback(host) and not settings.pii_key:
+    if not _is_loopback(host) and not settings.has_pii_key:
         _fail(f"--host {host}: ONESTOP_PII_KEY is not set, so person ids would be kept under a key that all know")
     # The server answers what is in flight, then raises the signal again: asked politely, it has done its work.
     signal.signal(signal.SIGTERM, _leave)
@@ -65,19 +65,22 @@ def _check_issuer(settings: Settings) -> None:
 
 
 def _check_schema(settings: Settings) -> bool:
-    """Refuse an older or newer schema before anybody waits for an answer; whether the database can be reached.
+    """Refuse another schema, or persons under another key, before anybody waits; whether the database can be reached.
 
     An embedded database that is not there yet is made; one that cannot be reached may come later, /readyz tells.
     """
+    from app.access.pseudonyms import Pseudonyms
     from app.store import schema
     from app.store.ledger import Ledger, LedgerUnreachable
+    from app.usecases.rekey_persons import KeyUnknown, check_person_keys
 
     ledger = Ledger(settings.database_url)
     try:
         if ledger.is_new_file:
             schema.upgrade(ledger)
         schema.check(ledger)
-    except schema.SchemaDiffers as error:
+        check_person_keys(ledger, Pseudonyms(*settings.pii_keys))
+    except (schema.SchemaDiffers, KeyUnknown) as error:
         _fail(str(error))
     except LedgerUnreachable:
         return False

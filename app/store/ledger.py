@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, Connection, Engine
 
+    from app.store.person_keys import PersonKeys
     from app.store.together import Statement
 
 Result = TypeVar("Result")
@@ -54,6 +55,14 @@ class OutcomeUnknown(Exception):
     """The connection broke while the transaction was committed: a retry of the request says what was recorded."""
 
 
+class TryAgain(Exception):
+    """The transaction may be tried again from its start; `meaning` is what to raise when it was the last time."""
+
+    def __init__(self, meaning: Exception) -> None:
+        super().__init__()
+        self.meaning = meaning
+
+
 class Ledger:
     """A database and its pool of connections. Reaches for the database only when it is first asked something."""
 
@@ -62,6 +71,8 @@ class Ledger:
         self._reading = self.engine.execution_options(onestop_writes=False)
         # Hashes of packs that a committed transaction has kept.
         self.packs_kept: set[str] = set()
+        # Under which keys the persons were when this process last looked.
+        self.person_keys: PersonKeys | None = None
 
     @property
     def is_new_file(self) -> bool:
@@ -103,7 +114,7 @@ class Ledger:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return self._attempt(transaction)
-            except _Again as again:
+            except TryAgain as again:
                 if attempt == _ATTEMPTS:
                     raise again.meaning from again.__cause__
                 time.sleep(_PAUSE_SECONDS * attempt)
@@ -148,14 +159,6 @@ class _Transaction(Generic[Result]):
     writes: bool
 
 
-class _Again(Exception):
-    """The transaction may be tried again from its start; `meaning` is what to raise when it was the last time."""
-
-    def __init__(self, meaning: Exception) -> None:
-        super().__init__()
-        self.meaning = meaning
-
-
 def _give_up(connection: Connection) -> None:
     # A connection that is gone cannot roll back, and need not.
     with suppress(exc.DBAPIError):
@@ -166,12 +169,12 @@ def _meaning_of(error: exc.DBAPIError) -> Exception | None:
     """What an error before the commit means: nothing was recorded, whatever it is. None for a mistake of ours."""
     code = _code(error)
     if code in _TRY_AGAIN:
-        return _Again(LedgerBusy("the transaction was rolled back again and again"))
+        return TryAgain(LedgerBusy("the transaction was rolled back again and again"))
     if code in _BUSY or "database is locked" in str(error.orig):
         return LedgerBusy("a lock did not come in time")
     if error.connection_invalidated:
         # A connection from before the database was started anew: the next one may be good.
-        return _Again(LedgerUnreachable("the connection to the database broke"))
+        return TryAgain(LedgerUnreachable("the connection to the database broke"))
     if code.startswith(_OUT_OF_REACH) or (not code and isinstance(error, exc.OperationalError)):
         return LedgerUnreachable("the database cannot be reached, or cannot store")
     return None
@@ -182,7 +185,7 @@ def _meaning_of_commit(broke: CommitBroke) -> Exception:
     error = broke.__cause__
     assert isinstance(error, exc.DBAPIError), "it is raised from one"
     if _code(error) in _TRY_AGAIN:
-        return _Again(LedgerBusy("the transaction was rolled back again and again"))
+        return TryAgain(LedgerBusy("the transaction was rolled back again and again"))
     if isinstance(error, exc.IntegrityError):
         return error
     return OutcomeUnknown("the connection broke while the transaction was committed")

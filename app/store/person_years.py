@@ -75,10 +75,10 @@ def lock_year(connection: Connection, person_year: PersonYear) -> YearState:
     return state_of(row)
 
 
-def read_year(connection: Connection, person_year: PersonYear) -> YearToDate:
-    """The sums of a person's year; zeros for one that the ledger does not know."""
+def read_year(connection: Connection, person_year: PersonYear) -> YearToDate | None:
+    """The sums of a person's year; None for one that the ledger does not know."""
     row = connection.execute(_FIND, _key(person_year)).one_or_none()
-    return NO_YEAR if row is None else state_of(tuple(row)).sums
+    return None if row is None else state_of(tuple(row)).sums
 
 
 def moving_year(person_year: PersonYear, state: YearState) -> Statement:

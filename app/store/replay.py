@@ -96,9 +96,8 @@ ChainRow = Chained | YearState | Unreadable
 
 def chains(connection: Connection, part: Slice = WHOLE) -> Iterator[tuple[PersonYear, Iterator[ChainRow]]]:
     """Each person-year with its records in the order of their sequence, and somewhere between them its state's row."""
-    rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
-        _chain_query((bool(part.begins), bool(part.ends))), part._asdict()
-    )
+    query = _chain_query((bool(part.begins), bool(part.ends)))
+    rows = connection.execute(query, part._asdict(), execution_options={"yield_per": ROWS_AT_ONCE})
     keyed = groupby(rows, key=lambda row: tuple(row[_KEY]))
     for key, group in keyed:
         yield PersonYear(*key), (_chain_row(dict(zip(_NAMES, row, strict=True))) for row in group)
@@ -120,7 +119,7 @@ def bills_in_force(connection: Connection) -> Iterator[Record]:
     query = (
         select(*[raw(settlements.c[name]) for name in _SETTLEMENT]).where(~IS_REVERSED).order_by(settlements.c.ordinal)
     )
-    for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query):
+    for row in connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE}):
         read = _chain_row(dict(zip(_SETTLEMENT, row, strict=True)) | {"kind": "settlement"})
         if isinstance(read, Unreadable):
             raise LedgerUnreadable(f"settlement {read.record_id}: {read.column} holds what is never written there")

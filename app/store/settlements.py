@@ -258,11 +258,14 @@ def find_correction(connection: Connection, settlement_id: str) -> Correction | 
 
 
 class Filter(NamedTuple):
-    """Which settlements a list shows: `facilities` are bounds, `after` is the ordinal of the last one seen."""
+    """Which settlements a list shows: `facilities` are bounds, `after` is the ordinal of the last one seen.
+
+    `persons` are one person's pseudonyms.
+    """
 
     facility_code: str | None = None
     bill_id: str | None = None
-    person: str | None = None
+    persons: tuple[str, ...] | None = None
     facilities: frozenset[str] | None = None
     discharged_from: date | None = None
     discharged_to: date | None = None
@@ -283,13 +286,11 @@ def list_settlements(connection: Connection, wanted: Filter, limit: int) -> list
     """List settlements in the order in which they were recorded, which new ones don't disturb."""
     table = settlements.c
     conditions = [table.ordinal > wanted.after]
-    for column, value in (
-        (table.facility_code, wanted.facility_code),
-        (table.bill_id, wanted.bill_id),
-        (table.person, wanted.person),
-    ):
+    for column, value in ((table.facility_code, wanted.facility_code), (table.bill_id, wanted.bill_id)):
         if value is not None:
             conditions.append(column == value)
+    if wanted.persons is not None:
+        conditions.append(table.person.in_(wanted.persons))
     if wanted.facilities is not None:
         conditions.append(table.facility_code.in_(sorted(wanted.facilities)))
     if wanted.discharged_from is not None:

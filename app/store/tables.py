@@ -261,6 +261,17 @@ roster_entries = Table(
     Column("valid_to", Date),
 )
 
+# State: one row that says under which key the persons are; while they are moved to the next one, how far they are.
+person_keys = Table(
+    "person_keys",
+    METADATA,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("key_id", String(KEY_ID_LENGTH), nullable=False),
+    Column("next_id", String(KEY_ID_LENGTH)),
+    Column("moved_to", String(HASH_LENGTH), nullable=False),
+    CheckConstraint("one = 1", name="one"),
+)
+
 # Who may come in: a key's hash, never the key.
 access_keys = Table(
     "access_keys",

@@ -8,12 +8,27 @@ from app.store.roster import ask_roster
 from app.usecases.check_roster import check_status
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from app.settlement.bill import Bill
     from app.store.ledger import Ledger
+    from app.store.roster import RosterWord
     from app.usecases.check_roster import StatusCheck
 
 
-def ask_and_check(bill: Bill, person: str, ledger: Ledger) -> StatusCheck:
-    """Compare a bill's status with what the newest roster says of the person. Raises what `Ledger.read` raises."""
+def ask_and_check(bill: Bill, persons: tuple[str, ...], ledger: Ledger) -> StatusCheck:
+    """Compare a bill's status with what the newest roster says of the person, named as for `ledger_year`.
+
+    Raises what `Ledger.read` raises.
+    """
     day = bill.encounter.discharged_on
-    return check_status(bill, ledger.read(lambda connection: ask_roster(connection, person, day)))
+
+    def work(connection: Connection) -> RosterWord | None:
+        word = None
+        for person in persons:
+            word = ask_roster(connection, person, day)
+            if word is None or word.status is not None:
+                return word
+        return word
+
+    return check_status(bill, ledger.read(work))

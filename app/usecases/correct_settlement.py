@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from app.access.keys import is_within
 from app.settlement.settle import Refused
 from app.store.audit import By, note
+from app.store.person_keys import hold_keys
 from app.store.person_years import YearState, lock_year, move_year
 from app.store.roster import ask_roster
 from app.store.settlements import (
@@ -29,6 +30,7 @@ from app.usecases.recording import (
     BillToSettle,
     Change,
     Recorder,
+    form_under,
     keep,
     refused_without_pack,
     reverse_at_end,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
     from app.settlement.pack import Pack
     from app.usecases.check_roster import StatusCheck
+    from app.usecases.recording import Forms
 
 
 class Corrected(NamedTuple):
@@ -72,7 +75,7 @@ def correct_settlement(  # noqa: C901, PLR0913 # who asks, for what, within whic
     recorder: Recorder,
     settlement_id: str,
     reason: str,
-    right: BillToSettle,
+    forms: Forms,
     by: By,
     facilities: frozenset[str] | None = None,
     *,
@@ -83,11 +86,12 @@ def correct_settlement(  # noqa: C901, PLR0913 # who asks, for what, within whic
     One transaction. Later bills keep the pack that they were made with: the law has not changed, only the error is
     taken out. Raises what `Ledger.write` raises; with `dry_run` nothing is recorded.
     """
-    bill = right.bill
+    bill = forms[-1].bill
     pack = recorder.catalogue.in_force(bill.patient.pooling_area, bill.encounter.discharged_on)
     moment = recorder.clock()
 
     def work(connection: Connection) -> Outcome:  # noqa: C901, PLR0911 # one for each outcome
+        right = form_under(forms, hold_keys(connection, forms[-1].key_id))
         wrong = find_settlement(connection, settlement_id)
         if wrong is None or not is_within(wrong.facility_code, facilities):
             return NotFound()

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.store import roster
 from app.store.audit import note
+from app.store.person_keys import hold_keys
 from app.store.roster import Roster
 from app.usecases.moments import time_text
+from app.usecases.rekey_persons import check_at_rest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from app.access.pseudonyms import Pseudonyms
     from app.store.audit import By
     from app.store.ledger import Ledger
     from app.store.roster import RosterEntry
@@ -43,27 +46,36 @@ class RosterRefused(Exception):
 
 
 class RosterToImport(NamedTuple):
-    """A roster: its rows and errors as they come (`rows` may be walked again), its day and its file's hash."""
+    """A roster: its rows and errors as they come (`rows` may be walked again), its day and its file's hash.
 
-    rows: Callable[[], Iterable[RosterEntry | RowError]]
+    `rows` take what makes a pseudonym of a person's id.
+    """
+
+    rows: Callable[[Callable[[str], str]], Iterable[RosterEntry | RowError]]
     as_of: date
     hash: str
-    key_id: str
 
 
-def import_roster(ledger: Ledger, clock: Clock, what: RosterToImport, by: By) -> Roster:
-    """Import a roster; it counts from then on. Raises `RosterRefused`, and what `Ledger.write` raises."""
+def import_roster(ledger: Ledger, clock: Clock, what: RosterToImport, pseudonyms: Pseudonyms, by: By) -> Roster:
+    """Import a roster; it counts from then on.
+
+    Raises `RosterRefused`, `KeyUnknown` where the ledger's persons are under another key or on their way to one, and
+    what `Ledger.write` raises.
+    """
     at = time_text(clock())
 
     def work(connection: Connection) -> Roster:
         roster.let_import_take_time(connection)
+        keys = hold_keys(connection, pseudonyms.key_ids[-1])
+        check_at_rest(keys, pseudonyms)
+        under = pseudonyms.key_ids.index(keys.key_id)
         number = roster.open_roster(connection, at)
-        rows, errors = _Errors.of(what.rows())
+        rows, errors = _Errors.of(what.rows(lambda person_id: pseudonyms.persons(person_id)[under]))
         count = 0
         while entries := list(islice(rows, _ROWS_AT_ONCE)):
             count += len(entries)
             if not errors.count:
-                roster.add_entries(connection, number, what.key_id, entries)
+                roster.add_entries(connection, number, keys.key_id, entries)
         if not errors.count:
             for row in roster.overlapping(connection, number, ERRORS_SHOWN):
                 errors.add(RowError(row, "valid_from", "days that no other row of the same person has"))

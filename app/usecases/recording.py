@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from app.settlement.settle import Refused, settle
 from app.settlement.year import NO_YEAR
+from app.store.ledger import LedgerBusy, LedgerUnreachable, TryAgain
 from app.store.packs import PackRow, files_text, keep_pack
+from app.store.person_keys import keys_of
 from app.store.person_years import YearState
 from app.store.settlements import Link, PersonYear, Record, Reversal, record_hash
 from app.usecases.moments import new_id, time_text
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from app.settlement.result import Payers, Settlement
     from app.settlement.year import YearToDate
     from app.store.ledger import Ledger
+    from app.store.person_keys import PersonKeys
+    from app.store.together import Row
     from app.usecases.check_roster import RosterMode, StatusCheck
     from app.usecases.moments import Clock
 
@@ -101,6 +105,34 @@ class BillToSettle(NamedTuple):
     def person_year(self, pack: Pack) -> PersonYear:
         """Whose year it belongs to, under the pack in force."""
         return PersonYear(self.person, self.bill.encounter.discharged_on.year, pack.scheme or "")
+
+
+class KeyMissing(LedgerUnreachable):
+    """The persons of the ledger are under a key that is not at hand: nobody can be found."""
+
+
+# A bill as it is recorded, under each key at hand, the oldest first.
+Forms = tuple[BillToSettle, ...]
+
+
+def form_under(forms: Forms, keys: PersonKeys | None) -> BillToSettle:
+    """The form under which a bill's person is known to the ledger now. Raises `KeyMissing`."""
+    if keys is None:
+        return forms[-1]
+    by_key = {form.key_id: form for form in forms}
+    form = by_key.get(keys.key_id)
+    if form is not None and keys.next_id is not None and form.person <= keys.moved_to:
+        form = by_key.get(keys.next_id)
+    if form is None:
+        raise KeyMissing("the persons are under another key")
+    return form
+
+
+def see_keys(connection: Connection, ledger: Ledger, row: Row | None, forms: Forms, chosen: BillToSettle) -> None:
+    """See that a form is the one under which the person is known, now that nobody can change that; else try again."""
+    keys = ledger.person_keys = keys_of(connection, row, forms[-1].key_id)
+    if form_under(forms, keys) is not chosen:
+        raise TryAgain(LedgerBusy("the persons are on their way to another key"))
 
 
 class Settled(NamedTuple):

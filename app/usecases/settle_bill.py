@@ -6,13 +6,22 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.settlement.settle import Refused
 from app.store.audit import noting
+from app.store.person_keys import holding_keys
 from app.store.person_years import locking_year, moving_year, state_of
 from app.store.roster import asking_roster, word_of
 from app.store.settlements import adding_settlement, in_force, taking_key
 from app.store.together import run_together
 from app.usecases.check_roster import check_status, refused_by_roster
 from app.usecases.moments import new_id, time_text
-from app.usecases.recording import BillToSettle, Recorder, Settled, keep, refused_without_pack, settle_at_end
+from app.usecases.recording import (
+    Recorder,
+    Settled,
+    form_under,
+    keep,
+    refused_without_pack,
+    see_keys,
+    settle_at_end,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -24,6 +33,7 @@ if TYPE_CHECKING:
     from app.store.roster import RosterWord
     from app.store.settlements import PersonYear
     from app.store.together import Statement
+    from app.usecases.recording import BillToSettle, Forms
 
 # A key can be freed between the attempt to take it and the look at who has it.
 _LOOKS: Final = 3
@@ -53,21 +63,21 @@ class Conflict(NamedTuple):
 Outcome = Recorded | Replayed | Conflict | Refused
 
 
-def settle_bill(recorder: Recorder, to_settle: BillToSettle, by: By) -> Outcome:
+def settle_bill(recorder: Recorder, forms: Forms, by: By) -> Outcome:
     """Settle a bill on top of what the ledger, or the request, has of the person's year.
 
     One transaction: it takes the bill's key, then the person's year, and commits before this returns. Raises what
     `Ledger.write` raises; after any of these a retry of the same request tells the truth.
     """
-    bill = to_settle.bill
+    bill = forms[-1].bill
     pack = recorder.catalogue.in_force(bill.patient.pooling_area, bill.encounter.discharged_on)
     moment = recorder.clock()
     settlement_id = new_id(moment)
 
-    person_year = None if pack is None else to_settle.person_year(pack)
-
     def work(connection: Connection) -> Outcome | _ToRecord:
-        known, state, word = _take_key_and_lock(connection, recorder, to_settle, settlement_id, person_year)
+        to_settle = form_under(forms, recorder.ledger.person_keys)
+        person_year = None if pack is None else to_settle.person_year(pack)
+        known, state, word = _take_key_and_lock(connection, recorder, forms, to_settle, settlement_id, person_year)
         if known is not None:
             return known
         if pack is None or state is None:
@@ -111,22 +121,26 @@ def _is_kept(outcome: Outcome | _ToRecord) -> bool:
     return isinstance(outcome, _ToRecord | Replayed)
 
 
-def _take_key_and_lock(
+def _take_key_and_lock(  # noqa: PLR0913 # all that is sent together
     connection: Connection,
     recorder: Recorder,
+    forms: Forms,
     to_settle: BillToSettle,
     settlement_id: str,
     person_year: PersonYear | None,
 ) -> tuple[Replayed | Conflict | None, YearState | None, RosterWord | None]:
     """Take the bill's key, then the person's year, or say what is recorded under the key; with it the roster's word."""
     key = to_settle.bill.facility.code, to_settle.bill.bill_id
-    statements = [taking_key(connection, *key, settlement_id)]
+    holding = holding_keys(connection)
+    statements = [*holding, taking_key(connection, *key, settlement_id)]
     if person_year is not None:
         statements += locking_year(connection, person_year, settlement_id)
         if recorder.roster != "off":
             statements.append(asking_roster(to_settle.person, to_settle.bill.encounter.discharged_on))
     for _ in range(_LOOKS):
-        taken, *found = run_together(connection, statements)
+        *_, keys, taken = (rows := run_together(connection, statements))[: len(holding) + 1]
+        found = rows[len(holding) + 1 :]
+        see_keys(connection, recorder.ledger, keys, forms, to_settle)
         if taken is not None:
             word = word_of(found.pop()) if found and recorder.roster != "off" else None
             return None, state_of(found[-1]) if found and found[-1] else None, word

@@ -49,8 +49,8 @@ def keep(url: str) -> None:
         for row, (person, status, county, first, last) in enumerate(ROSTER, 1)
     ]
     ledger = Ledger(url)
-    what = RosterToImport(lambda: entries, AS_OF, HASH, PSEUDONYMS.key_id)
-    import_roster(ledger, lambda: MINTED, what, SOMEBODY)
+    what = RosterToImport(lambda _: entries, AS_OF, HASH)
+    import_roster(ledger, lambda: MINTED, what, PSEUDONYMS, SOMEBODY)
     ledger.close()
 
 

@@ -21,11 +21,11 @@ import pytest
 from app.access.pseudonyms import Pseudonyms
 from app.api import records
 from app.api.fast_reader import read_valid
-from app.api.stored_request import values_of, write_stored
+from app.api.ledger_requests import forms_of
 from app.policies.catalogue import load_shipped
 from app.store import schema
 from app.store.ledger import Ledger
-from app.usecases.recording import BillToSettle, Recorder
+from app.usecases.recording import Recorder
 from app.usecases.settle_bill import Recorded, settle_bill
 from tests.keys import SOMEBODY, admit
 from tests.postgresql import running_postgresql
@@ -197,11 +197,7 @@ def test_a_clock_that_jumps_back_changes_no_order(database: str) -> None:
     for number in range(5):
         request = read_valid(bill(f"B{number}", "P"))
         assert request is not None
-        person = pseudonyms.person(request.person_id)
-        stored = write_stored(request, person)
-        fingerprint = pseudonyms.fingerprint(values_of(request, stored))
-        to_settle = BillToSettle(request.bill, None, person, pseudonyms.key_id, fingerprint, stored)
-        outcome = settle_bill(recorder, to_settle, SOMEBODY)
+        outcome = settle_bill(recorder, forms_of(request, pseudonyms), SOMEBODY)
         assert isinstance(outcome, Recorded)
         totals.append(outcome.settlement.year_to_date.total_cost)
     ledger.close()

@@ -16,13 +16,13 @@ from typer.testing import CliRunner
 from app.access.pseudonyms import Pseudonyms
 from app.api import records
 from app.api.examples import BILL
-from app.api.stored_request import values_of, write_stored
+from app.api.ledger_requests import forms_of
 from app.api.wire import Malformed, read_request
 from app.policies.catalogue import Catalogue, load_shipped
 from app.store import schema
 from app.store.ledger import Ledger
 from app.usecases.correct_settlement import Corrected, correct_settlement
-from app.usecases.recording import BillToSettle, Recorder
+from app.usecases.recording import Forms, Recorder
 from app.usecases.reverse_settlement import Reversed, reverse_settlement
 from app.usecases.settle_bill import Recorded, settle_bill
 from tests.cli.running import COMMAND
@@ -60,6 +60,7 @@ class Window:
     """Who settles bills on a ledger, three hours after one another."""
 
     def __init__(self, url: str, catalogue: Catalogue | None = None) -> None:
+        self.url = url
         self.ledger = Ledger(url)
         schema.upgrade(self.ledger)
         self.now = BEGUN
@@ -70,16 +71,13 @@ class Window:
         self.now += timedelta(hours=3)
         return self.now
 
-    def to_settle(self, request: dict[str, Any]) -> BillToSettle:
+    def forms(self, request: dict[str, Any]) -> Forms:
         read = read_request(json.dumps(request).encode())
         assert not isinstance(read, Malformed), read
-        person = self.pseudonyms.person(read.person_id)
-        stored = write_stored(read, person)
-        fingerprint = self.pseudonyms.fingerprint(values_of(read, stored))
-        return BillToSettle(read.bill, read.year_to_date, person, self.pseudonyms.key_id, fingerprint, stored)
+        return forms_of(read, self.pseudonyms)
 
     def settle(self, request: dict[str, Any]) -> str:
-        outcome = settle_bill(self.recorder, self.to_settle(request), SOMEBODY)
+        outcome = settle_bill(self.recorder, self.forms(request), SOMEBODY)
         assert isinstance(outcome, Recorded), outcome
         return outcome.settlement_id
 
@@ -87,7 +85,7 @@ class Window:
         assert isinstance(reverse_settlement(self.recorder, settlement_id, "entered twice", SOMEBODY), Reversed)
 
     def correct(self, settlement_id: str, request: dict[str, Any]) -> None:
-        right = self.to_settle(request)
+        right = self.forms(request)
         outcome = correct_settlement(self.recorder, settlement_id, "wrong amount", right, SOMEBODY, dry_run=False)
         assert isinstance(outcome, Corrected), outcome
 

@@ -12,11 +12,11 @@ from sqlalchemy import Table, insert, select, text
 
 from app.access.pseudonyms import Pseudonyms
 from app.api import records
+from app.api.ledger_requests import forms_of
 from app.api.request_form import Request
-from app.api.stored_request import values_of, write_stored
 from app.api.wire import read_request
 from app.policies.catalogue import Catalogue, load_shipped
-from app.settlement.year import YearToDate
+from app.settlement.year import NO_YEAR, YearToDate
 from app.store.ledger import Ledger, LedgerBusy, LedgerUnreachable
 from app.store.person_years import read_year
 from app.store.settlements import PersonYear
@@ -101,10 +101,8 @@ def to_settle(body: Json | bytes) -> BillToSettle:
     """What a door makes of a request's bytes."""
     request = read_request(body if isinstance(body, bytes) else json.dumps(body).encode())
     assert isinstance(request, Request), request
-    person = PSEUDONYMS.person(request.person_id)
-    stored = write_stored(request, person)
-    fingerprint = PSEUDONYMS.fingerprint(values_of(request, stored))
-    return BillToSettle(request.bill, request.year_to_date, person, PSEUDONYMS.key_id, fingerprint, stored)
+    (form,) = forms_of(request, PSEUDONYMS)
+    return form
 
 
 def person_year(person: str = "1", year: int = 2018) -> PersonYear:
@@ -129,7 +127,7 @@ class Desk:
         return self.ledger.engine.dialect.name == "postgresql"
 
     def settle(self, body: Json | bytes) -> settling.Outcome:
-        return settling.settle_bill(self.recorder, to_settle(body), SOMEBODY)
+        return settling.settle_bill(self.recorder, (to_settle(body),), SOMEBODY)
 
     def record(self, body: Json | bytes) -> settling.Recorded:
         """Settle a bill that is not recorded yet."""
@@ -142,11 +140,11 @@ class Desk:
 
     def correct(self, settlement_id: str, body: Json, *, dry_run: bool = False) -> correction.Outcome:
         return correction.correct_settlement(
-            self.recorder, settlement_id, "wrong amount", to_settle(body), SOMEBODY, dry_run=dry_run
+            self.recorder, settlement_id, "wrong amount", (to_settle(body),), SOMEBODY, dry_run=dry_run
         )
 
     def year(self, person: str = "1", year: int = 2018) -> YearToDate:
-        return self.ledger.read(lambda connection: read_year(connection, person_year(person, year)))
+        return self.ledger.read(lambda connection: read_year(connection, person_year(person, year))) or NO_YEAR
 
     def rows(self, table: Table) -> list[Json]:
         """All rows of a table, in the order of its key."""

@@ -1,0 +1,163 @@
+"""Move the rows of persons from one key to the next: records, years, corrections and the roster's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from sqlalchemy import bindparam, func, select, update
+
+from app.store.person_years import YearState
+from app.store.replay import Chained, Slice, chains
+from app.store.settlements import Link, PersonYear, Record, Reversal, record_hash
+from app.store.tables import (
+    HASH_LENGTH,
+    corrections,
+    person_years,
+    reversals,
+    roster_entries,
+    rosters,
+    settlements,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import ColumnElement, Connection, FromClause
+
+    from app.store.replay import ChainRow
+
+
+def count_under(connection: Connection, key_id: str) -> int:
+    """How many settlements and roster rows are under a key."""
+    tables = (settlements, roster_entries)
+    return sum(
+        connection.execute(select(func.count()).select_from(each).where(each.c.key_id == key_id)).scalar_one()
+        for each in tables
+    )
+
+
+def persons_under(connection: Connection, key_id: str, after: str, limit: int) -> list[str]:
+    """The next persons under a key, in the order of their pseudonyms."""
+
+    def under(table: FromClause, *conditions: ColumnElement[bool]) -> list[str]:
+        person = table.c.person
+        query = select(person).distinct().where(table.c.key_id == key_id, person > after, *conditions)
+        return list(connection.execute(query.order_by(person).limit(limit)).scalars())
+
+    found = set(under(settlements))
+    # A roster's rows are in the order of persons one roster at a time.
+    for number in _rosters(connection):
+        found.update(under(roster_entries, roster_entries.c.roster == number))
+    return sorted(found)[:limit]
+
+
+class Move(NamedTuple):
+    """A person's way to the next key: the pseudonym, the key's id, and what becomes of a request's fingerprint."""
+
+    person: str
+    next_person: str
+    next_id: str
+    fingerprint: Callable[[str], str]
+
+
+def move_person(connection: Connection, move: Move) -> int:
+    """Bring all rows of a person under the next key: how many records and roster rows these were.
+
+    The chains are linked anew, as they were: what did not hold before does not hold then.
+    """
+    # Read to the end before anything changes.
+    found = [(year, list(rows)) for year, rows in chains(connection, Slice(move.person, _after(move.person)))]
+    for year, rows in found:
+        hashes = _move_records(connection, rows, move)
+        for state in rows:
+            if isinstance(state, YearState):
+                of_year = {f"of_{name}": value for name, value in year._asdict().items()}
+                hashed = hashes.get(state.record_hash, state.record_hash)
+                connection.execute(_YEAR, of_year | {"record_hash": hashed})
+    # The rows of the years, and whatever could not be read.
+    for table in (settlements, reversals, person_years):
+        connection.execute(update(table).where(table.c.person == move.person).values(person=move.next_person))
+    records = sum(isinstance(row, Chained) for _, rows in found for row in rows)
+    return records + sum(_move_entries(connection, number, move) for number in _rosters(connection))
+
+
+def _after(person: str) -> str:
+    """The first text behind all that begin with a pseudonym; "" where there is none."""
+    following = f"{int(person, 16) + 1:0{HASH_LENGTH}x}"
+    return following if len(following) == HASH_LENGTH else ""
+
+
+def _move_records(connection: Connection, rows: list[ChainRow], move: Move) -> dict[str, str]:
+    """Move the settlements and reversals of a person-year: which hash has become which."""
+    hashes: dict[str, str] = {}
+    moved_settlements, moved_reversals = [], []
+    for row in rows:
+        if not isinstance(row, Chained):
+            continue
+        moved = _moved(row.record, hashes, move)
+        holds = record_hash(row.record) == row.record_hash
+        hashed = hashes[row.record_hash] = record_hash(moved) if holds else row.record_hash
+        values = {"person": move.next_person, "previous_hash": moved.link.previous_hash, "record_hash": hashed}
+        if isinstance(moved, Reversal):
+            moved_reversals.append(values | {"of": moved.reversal_id})
+            continue
+        own = {name: getattr(moved, name) for name in ("key_id", "fingerprint", "request")}
+        moved_settlements.append(values | own | {"of": moved.settlement_id})
+        if moved.replaces is not None:
+            _move_correction(connection, moved.replaces, row.record, moved.fingerprint)
+    if moved_settlements:
+        connection.execute(_SETTLEMENT, moved_settlements)
+    if moved_reversals:
+        connection.execute(_REVERSAL, moved_reversals)
+    return hashes
+
+
+def _moved(record: Record | Reversal, hashes: dict[str, str], move: Move) -> Record | Reversal:
+    year = record.person_year._replace(person=move.next_person)
+    link = Link(record.link.sequence, hashes.get(record.link.previous_hash, record.link.previous_hash))
+    if isinstance(record, Reversal):
+        return record._replace(person_year=year, link=link)
+    return record._replace(
+        person_year=year,
+        link=link,
+        key_id=move.next_id,
+        fingerprint=move.fingerprint(record.fingerprint),
+        request=record.request.replace(move.person.encode(), move.next_person.encode()),
+    )
+
+
+def _move_correction(connection: Connection, replaced: str, old: Record | Reversal, fingerprint: str) -> None:
+    # It keeps the fingerprint of the request that was settled instead.
+    assert isinstance(old, Record), "a settlement"
+    table = corrections.c
+    ours = (table.settlement_id == replaced, table.fingerprint == old.fingerprint)
+    connection.execute(update(corrections).where(*ours).values(fingerprint=fingerprint))
+
+
+def _move_entries(connection: Connection, number: int, move: Move) -> int:
+    table = roster_entries.c
+    named = {"person": move.next_person, "key_id": move.next_id}
+    ours = (table.roster == number, table.person == move.person)
+    return connection.execute(update(roster_entries).where(*ours).values(named)).rowcount
+
+
+def _rosters(connection: Connection) -> list[int]:
+    return list(connection.execute(select(rosters.c.ordinal)).scalars())
+
+
+_OF_SETTLEMENTS: Final = ("person", "key_id", "fingerprint", "request", "previous_hash", "record_hash")
+_SETTLEMENT: Final[Any] = (
+    update(settlements)
+    .where(settlements.c.settlement_id == bindparam("of"))
+    .values({name: bindparam(name) for name in _OF_SETTLEMENTS})
+)
+_REVERSAL: Final[Any] = (
+    update(reversals)
+    .where(reversals.c.reversal_id == bindparam("of"))
+    .values({name: bindparam(name) for name in ("person", "previous_hash", "record_hash")})
+)
+_YEAR: Final[Any] = (
+    update(person_years)
+    .where(*[person_years.c[name] == bindparam(f"of_{name}") for name in PersonYear._fields])
+    .values(record_hash=bindparam("record_hash"))
+)
