@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from app.access.pseudonyms import Pseudonyms
-from app.store.ledger import Ledger
+from app.store.ledger import Ledger, LedgerBusy
 from app.store.person_keys import read_keys
 from app.store.replay import count_records
 from app.store.roster import RosterEntry
+from app.store.settlements import Record, find_settlement
 from app.store.tables import METADATA, audit, person_years, roster_entries, settlements
 from app.usecases import rekey_persons as rekeying
+from app.usecases import reverse_settlement
 from app.usecases.correct_settlement import Corrected, correct_settlement
 from app.usecases.import_roster import RosterToImport, import_roster
 from app.usecases.recording import KeyMissing
@@ -31,6 +33,7 @@ from app.usecases.settle_bill import Conflict, Recorded, Replayed, settle_bill
 from tests.api.service import ONESTOP, running
 from tests.keys import SOMEBODY, admit
 from tests.ledger_commands.books import Ended, Window, bill, fill
+from tests.store.databases import Postgresql
 
 from .books import faults_in
 from .clients import load
@@ -222,6 +225,26 @@ def test_what_is_broken_off_goes_on_and_meanwhile_everybody_is_found(
     assert persons(filled.ledger) >= {SECOND.person(f"N{step}") for step in range(steps)}
     assert len(persons(filled.ledger)) == 11 + steps
     assert faults_in(filled.url) == []
+
+
+def test_a_reversal_keeps_its_person_where_it_is(postgresql: Postgresql, monkeypatch: pytest.MonkeyPatch) -> None:
+    window, mover = Window(url := postgresql.create()), Ledger(url)
+    settled = window.settle(bill("A", "P"))
+    monkeypatch.setattr(rekeying, "PATIENCE", 1)
+
+    def find_and_move(connection: Connection, settlement_id: str) -> Record | None:
+        found = find_settlement(connection, settlement_id)
+        with pytest.raises(LedgerBusy):
+            rekey(mover, SECOND)
+        return found
+
+    monkeypatch.setattr(reverse_settlement, "find_settlement", find_and_move)
+    window.reverse(settled)
+    monkeypatch.undo()
+    rekey(mover, SECOND)
+    window.ledger.close()
+    mover.close()
+    assert faults_in(url) == []
 
 
 def test_without_its_keys_a_ledger_is_not_written(filled: Window, monkeypatch: pytest.MonkeyPatch) -> None:
