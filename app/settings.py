@@ -81,6 +81,8 @@ def read_settings(environment: Mapping[str, str] | None = None, dotenv: Path = P
 def _pii_keys(values: Mapping[str, str]) -> tuple[str | None, ...]:
     earlier = values.get("ONESTOP_PII_EARLIER_KEYS")
     newest = values.get("ONESTOP_PII_KEY")
+    if newest is not None and (newest != newest.strip() or "," in newest or newest == NO_KEY):
+        raise SettingsError("ONESTOP_PII_KEY: expected a key without commas, and without spaces around it")
     if earlier is None:
         return (newest,)
     if newest is None:

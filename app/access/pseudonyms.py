@@ -32,6 +32,10 @@ class Pseudonyms:
         """The pseudonyms of a person under each key, the oldest first."""
         return self._under_each(_PERSON, person_id.encode())
 
+    def named(self, person_id: str) -> dict[str, str]:
+        """The pseudonyms of a person by the ids of their keys, the oldest first."""
+        return dict(zip(self.key_ids, self.persons(person_id), strict=True))
+
     def fingerprints(self, values: bytes) -> tuple[str, ...]:
         """The fingerprints of a request's values, names included, under each key: nobody can guess them back."""
         return self._under_each(_REQUEST, values)

@@ -92,9 +92,9 @@ def _settling(parts: Parts) -> APIRouter:
         year: YearToDate | None = asked.year_to_date
         source: Literal["ledger", "request"] = "request"
         if year is None:
-            persons = parts.pseudonyms.persons(asked.person_id)
+            named = parts.pseudonyms.named(asked.person_id)
             ledger = parts.recorder.ledger
-            year = await parts.in_ledger(ledger_year, asked.bill, persons, parts.catalogue, ledger)
+            year = await parts.in_ledger(ledger_year, asked.bill, named, parts.catalogue, ledger)
             source = "ledger"
         began = perf_counter()
         what = (asked.bill, year, source, parts.catalogue, check, parts.recorder.roster)
@@ -123,8 +123,8 @@ def _settling(parts: Parts) -> APIRouter:
 
 async def _check(parts: Parts, asked: Asked) -> StatusCheck:
     """What the roster says of a request. Where it is not asked a preview may need no ledger at all."""
-    persons = parts.pseudonyms.persons(asked.person_id)
-    return await parts.in_ledger(ask_and_check, asked.bill, persons, parts.recorder.ledger)
+    named = parts.pseudonyms.named(asked.person_id)
+    return await parts.in_ledger(ask_and_check, asked.bill, named, parts.recorder.ledger)
 
 
 def _add_reading(routes: APIRouter, parts: Parts) -> None:
@@ -151,14 +151,14 @@ def _add_reading(routes: APIRouter, parts: Parts) -> None:
         wanted = settlements.Filter(
             facility,
             bill_id,
-            None if person_id is None else parts.pseudonyms.persons(person_id),
             access_of(request).own_facilities,
             day_of(discharged_from),
             day_of(discharged_to),
             None if status is None else status == "reversed",
             after,
         )
-        page = await parts.in_ledger(_page, parts, wanted, limit, by_of(request))
+        named = None if person_id is None else parts.pseudonyms.named(person_id)
+        page = await parts.in_ledger(_page, parts, wanted, named, limit, by_of(request))
         return page.response()
 
     @routes.get(_route(SETTLEMENT), responses=answers({200: Settlement}, 404, 503))
@@ -201,8 +201,8 @@ async def _changed(parts: Parts, change: _Change, settlement_id: UUID, request: 
     return await parts.in_ledger(change, parts, str(settlement_id), body, access_of(request), by_of(request))
 
 
-def _page(parts: Parts, wanted: settlements.Filter, limit: int, by: By) -> Page:
-    listed = find_page(parts.recorder, wanted, limit + 1, by)
+def _page(parts: Parts, wanted: settlements.Filter, named: dict[str, str] | None, limit: int, by: By) -> Page:
+    listed = find_page(parts.recorder, wanted, named, limit + 1, by)
     shown = listed[:limit]
     items = [summary(each.answer, each.discharged_on, is_reversed=each.reversed) for each in shown]
     return Page(items, cursor_of(shown[-1].ordinal) if len(listed) > limit else None)

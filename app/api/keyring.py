@@ -23,6 +23,8 @@ FRESH_SECONDS: Final = 2.0
 STALE_SECONDS: Final = 4.0
 # Ids that nobody minted are remembered too; a million of them must not be.
 _MOST: Final = 10_000
+# A key has a third of that; spaces around one may be any number.
+_LONGEST: Final = 200
 
 
 class _Seen(NamedTuple):
@@ -55,7 +57,7 @@ class Keyring:
     def remember(self, credentials: bytes, access: Access) -> None:
         """Remember what credentials give, for as long as the key behind them is fresh."""
         seen = self._seen.get(access.key_id)
-        if seen is None or seen.key is None:
+        if seen is None or seen.key is None or len(credentials) > _LONGEST:
             return
         if len(self._shown) >= _MOST:
             self._shown.clear()

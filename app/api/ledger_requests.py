@@ -16,6 +16,7 @@ from app.api.stored_request import values_of, write_stored
 from app.settlement.refusals import FIELD_INVALID, MAX_LINES, TOO_MANY_LINES, Finding
 from app.settlement.settle import Refused
 from app.store.ledger import LedgerBusy, OutcomeUnknown
+from app.store.settlements import under
 from app.usecases.correct_settlement import (
     Corrected,
     KeyDiffers,
@@ -99,8 +100,7 @@ def forms_of(request: Request, pseudonyms: Pseudonyms) -> Forms:
             person,
             key_id,
             fingerprint,
-            # The first one stands where it stands once: the digits of an HMAC.
-            stored.replace(persons[0].encode(), person.encode()),
+            under(stored, persons[0], person),
         )
         for person, key_id, fingerprint in zip(persons, pseudonyms.key_ids, fingerprints, strict=True)
     )

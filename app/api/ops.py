@@ -12,6 +12,7 @@ from app.api.openapi import answers
 from app.api.policies import policies_answer, policy_answer
 from app.api.schemas import Area, Health, Policies, Policy
 from app.store import schema
+from app.usecases.rekey_persons import KeyUnknown, check_person_keys
 
 if TYPE_CHECKING:
     from app.api.state import Parts
@@ -28,7 +29,7 @@ def router(parts: Parts) -> APIRouter:
 
     @routes.get("/readyz", responses=answers({200: Health}, 503))
     async def is_it_ready() -> Response:
-        """Say that bills can be settled and recorded: packs loaded, ledger reachable and of this release's schema."""
+        """Say that bills can be settled and recorded: packs loaded, ledger reachable, its schema and key known."""
         missing = await parts.in_ledger(_missing, parts)
         if missing is not None:
             return parts.refuse(missing)
@@ -60,6 +61,7 @@ def _missing(parts: Parts) -> problems.Document | None:
     """What stands in the way, in words; None where nothing does."""
     try:
         schema.check(parts.recorder.ledger)
-    except schema.SchemaDiffers as error:
+        check_person_keys(parts.recorder.ledger, parts.pseudonyms)
+    except (schema.SchemaDiffers, KeyUnknown) as error:
         return problems.document(problems.LEDGER_UNREACHABLE, f"Not ready: {error}.")
     return None

@@ -82,6 +82,9 @@ def replay(
         raise typer.Exit(INTERRUPTED_EXIT) from None
 
 
+_MOVING: Final = "persons are on their way to another key: run it again after `onestop key rotate-pii`"
+
+
 class Outcome(NamedTuple):
     """All that was gone over, and in how many seconds."""
 
@@ -119,6 +122,7 @@ def _go_over(ledger: Ledger, days: Days, workers: int) -> Outcome:
     from app.usecases.replay_ledger import Seen, check_beside_chains
 
     begun = perf_counter()
+    keys = _keys_at_rest(ledger)
     expected = read_through(ledger, count_records)
     beside = check_beside_chains(ledger, records, recorded)
     # No connection is open while processes are forked.
@@ -137,10 +141,22 @@ def _go_over(ledger: Ledger, days: Days, workers: int) -> Outcome:
                 show(sum(each.records for each in done.values()))
     except WorkerLost as error:
         fail("replay", str(error))
+    if _keys_at_rest(ledger) != keys:
+        fail("replay", _MOVING)
     seen = Seen(0, 0, 0, beside)
     for part in sorted(done):
         seen = seen.and_then(done[part])
     return Outcome(seen, perf_counter() - begun)
+
+
+def _keys_at_rest(ledger: Ledger) -> str | None:
+    """The key of the persons; whoever moves from one part of the ledger to another could be in none that is read."""
+    from app.store.person_keys import read_keys
+
+    keys = ledger.read(read_keys)
+    if keys is not None and keys.next_id is not None:
+        fail("replay", _MOVING)
+    return None if keys is None else keys.key_id
 
 
 def _replayer(url: str, days: Days) -> Callable[[Slice], Seen]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import bindparam, func, select, update
 
 from app.store.person_years import YearState
-from app.store.replay import Chained, Slice, chains
-from app.store.settlements import Link, PersonYear, Record, Reversal, record_hash
+from app.store.replay import Chained, Slice, chains, lenient_texts
+from app.store.settlements import Link, PersonYear, Record, Reversal, record_hash, under
 from app.store.tables import (
     HASH_LENGTH,
     corrections,
@@ -66,7 +67,8 @@ def move_person(connection: Connection, move: Move) -> int:
     The chains are linked anew, as they were: what did not hold before does not hold then.
     """
     # Read to the end before anything changes.
-    found = [(year, list(rows)) for year, rows in chains(connection, Slice(move.person, _after(move.person)))]
+    with lenient_texts(connection):
+        found = [(year, list(rows)) for year, rows in chains(connection, _slice(move.person))]
     for year, rows in found:
         hashes = _move_records(connection, rows, move)
         for state in rows:
@@ -74,17 +76,24 @@ def move_person(connection: Connection, move: Move) -> int:
                 of_year = {f"of_{name}": value for name, value in year._asdict().items()}
                 hashed = hashes.get(state.record_hash, state.record_hash)
                 connection.execute(_YEAR, of_year | {"record_hash": hashed})
-    # The rows of the years, and whatever could not be read.
-    for table in (settlements, reversals, person_years):
-        connection.execute(update(table).where(table.c.person == move.person).values(person=move.next_person))
+    # The rows of the years, and whatever could not be read; left under the key, it would bring its person here again.
+    named = {"person": move.next_person}
+    for table, values in (
+        (settlements, named | {"key_id": move.next_id}),
+        (reversals, named),
+        (person_years, named),
+    ):
+        connection.execute(update(table).where(table.c.person == move.person).values(values))
     records = sum(isinstance(row, Chained) for _, rows in found for row in rows)
     return records + sum(_move_entries(connection, number, move) for number in _rosters(connection))
 
 
-def _after(person: str) -> str:
-    """The first text behind all that begin with a pseudonym; "" where there is none."""
+def _slice(person: str) -> Slice:
+    """The years of a person alone; none of a text that is no pseudonym of ours."""
+    if not _PSEUDONYM(person):
+        return Slice(person, person)
     following = f"{int(person, 16) + 1:0{HASH_LENGTH}x}"
-    return following if len(following) == HASH_LENGTH else ""
+    return Slice(person, following if len(following) == HASH_LENGTH else "")
 
 
 def _move_records(connection: Connection, rows: list[ChainRow], move: Move) -> dict[str, str]:
@@ -122,7 +131,7 @@ def _moved(record: Record | Reversal, hashes: dict[str, str], move: Move) -> Rec
         link=link,
         key_id=move.next_id,
         fingerprint=move.fingerprint(record.fingerprint),
-        request=record.request.replace(move.person.encode(), move.next_person.encode()),
+        request=under(record.request, move.person, move.next_person),
     )
 
 
@@ -145,6 +154,7 @@ def _rosters(connection: Connection) -> list[int]:
     return list(connection.execute(select(rosters.c.ordinal)).scalars())
 
 
+_PSEUDONYM: Final = re.compile(f"[0-9a-f]{{{HASH_LENGTH}}}").fullmatch
 _OF_SETTLEMENTS: Final = ("person", "key_id", "fingerprint", "request", "previous_hash", "record_hash")
 _SETTLEMENT: Final[Any] = (
     update(settlements)

@@ -62,6 +62,12 @@ def hold_keys(connection: Connection, newest: str) -> PersonKeys:
     return keys_of(connection, row, newest)
 
 
+def kept_keys(connection: Connection) -> PersonKeys | None:
+    """As `hold_keys`, for whoever only reads; None where the ledger knows no person yet."""
+    *_, row = run_together(connection, holding_keys(connection))
+    return None if row is None else PersonKeys(*row)
+
+
 def read_keys(connection: Connection) -> PersonKeys | None:
     """The keys as they are at this moment; None where the ledger knows no person yet."""
     row = connection.execute(_STATE).one_or_none()

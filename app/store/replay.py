@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import date
 from functools import cache
 from itertools import compress, groupby, pairwise
@@ -45,15 +46,31 @@ def read_through(ledger: Ledger, work: Callable[[Connection], Result]) -> Result
                 connection.execute(text(f"SET LOCAL {limit} = 0"))
         else:
             connection.execute(text("PRAGMA query_only = ON"))
-            # A flipped bit may leave what is no text at all: it is named as changed, not stumbled over.
-            driver: Any = connection.connection.driver_connection
-            driver.text_factory = _lenient
-        return work(connection)
+        try:
+            with lenient_texts(connection):
+                return work(connection)
+        finally:
+            if connection.dialect.name == "sqlite":
+                connection.execute(text("PRAGMA query_only = OFF"))
 
     try:
         return ledger.read(whole)
     except exc.DBAPIError as error:
         raise LedgerUnreadable(str(error.orig).partition("\n")[0]) from error
+
+
+@contextmanager
+def lenient_texts(connection: Connection) -> Iterator[None]:
+    """A flipped bit may leave what is no text at all: in this block it is read as changed, not stumbled over."""
+    if connection.dialect.name == "postgresql":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    strict, driver.text_factory = driver.text_factory, _lenient
+    try:
+        yield
+    finally:
+        driver.text_factory = strict
 
 
 def _lenient(raw: bytes) -> str:

@@ -81,6 +81,11 @@ def record_hash(record: Record | Reversal) -> str:
     return hashlib.sha256(msgspec.json.encode([type(record).__name__, *said])).hexdigest()
 
 
+def under(request: bytes, person: str, other: str) -> bytes:
+    """A stored request under another pseudonym of its person. What else it says may hold the same digits."""
+    return request.replace(b'"person_id":"%b"' % person.encode(), b'"person_id":"%b"' % other.encode())
+
+
 def taking_key(connection: Connection, facility_code: str, bill_id: str, settlement_id: str) -> Statement:
     """The statement that takes a bill's natural key for a settlement to come; no row where another one has it.
 
@@ -265,12 +270,12 @@ class Filter(NamedTuple):
 
     facility_code: str | None = None
     bill_id: str | None = None
-    persons: tuple[str, ...] | None = None
     facilities: frozenset[str] | None = None
     discharged_from: date | None = None
     discharged_to: date | None = None
     reversed: bool | None = None
     after: int = 0
+    persons: list[str] | None = None
 
 
 class Listed(NamedTuple):

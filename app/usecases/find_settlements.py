@@ -7,20 +7,26 @@ from typing import TYPE_CHECKING
 from app.access.keys import is_within
 from app.store import settlements
 from app.store.audit import note
+from app.usecases.known_persons import known_persons
 from app.usecases.moments import time_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import Connection
 
     from app.store.audit import By
     from app.usecases.recording import Recorder
 
 
-def list_settlements(recorder: Recorder, wanted: settlements.Filter, limit: int, by: By) -> list[settlements.Listed]:
-    """List settlements; whose bounds `wanted` names."""
+def list_settlements(
+    recorder: Recorder, wanted: settlements.Filter, named: Mapping[str, str] | None, limit: int, by: By
+) -> list[settlements.Listed]:
+    """List settlements; whose bounds `wanted` names, those of one person where `named` has the pseudonyms by key."""
 
     def work(connection: Connection) -> list[settlements.Listed]:
-        found = settlements.list_settlements(connection, wanted, limit)
+        persons = None if named is None else known_persons(connection, named)
+        found = settlements.list_settlements(connection, wanted._replace(persons=persons), limit)
         note(connection, by, time_text(recorder.clock()), "settlements.listed")
         return found
 

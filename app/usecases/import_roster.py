@@ -63,6 +63,8 @@ def import_roster(ledger: Ledger, clock: Clock, what: RosterToImport, pseudonyms
     what `Ledger.write` raises.
     """
     at = time_text(clock())
+    # In a transaction of its own: where the ledger knows no person yet, all who settle would wait for the whole import.
+    ledger.write(lambda connection: hold_keys(connection, pseudonyms.key_ids[-1]))
 
     def work(connection: Connection) -> Roster:
         roster.let_import_take_time(connection)

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from app.settlement.year import NO_YEAR
 from app.store.person_years import read_year
 from app.store.settlements import PersonYear
+from app.usecases.known_persons import known_persons
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import Connection
 
     from app.policies.catalogue import Catalogue
@@ -17,8 +20,8 @@ if TYPE_CHECKING:
     from app.store.ledger import Ledger
 
 
-def ledger_year(bill: Bill, persons: tuple[str, ...], catalogue: Catalogue, ledger: Ledger) -> YearToDate:
-    """The ledger's own year to date of a person, named by the pseudonyms under each key, the oldest first.
+def ledger_year(bill: Bill, named: Mapping[str, str], catalogue: Catalogue, ledger: Ledger) -> YearToDate:
+    """The ledger's own year to date of a person, of whom `named` has the pseudonym under each key.
 
     Zeros for one that it does not know.
 
@@ -29,11 +32,13 @@ def ledger_year(bill: Bill, persons: tuple[str, ...], catalogue: Catalogue, ledg
     if pack is None:
         # The bill is refused for this, whatever the year was.
         return NO_YEAR
-    years = [PersonYear(person, discharged_on.year, pack.scheme or "") for person in persons]
+    whose = (discharged_on.year, pack.scheme or "")
 
     def work(connection: Connection) -> YearToDate:
-        # Persons move from earlier keys to later ones alone: who is not under one is, or will not be, under a later.
-        found = (read_year(connection, year) for year in years)
-        return next((year for year in found if year is not None), NO_YEAR)
+        for person in known_persons(connection, named):
+            year = read_year(connection, PersonYear(person, *whose))
+            if year is not None:
+                return year
+        return NO_YEAR
 
     return ledger.read(work)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from app.store import roster
 from app.store.audit import note
+from app.store.ledger import LedgerBusy
+from app.store.person_keys import kept_keys
 from app.usecases.moments import time_text
 
 if TYPE_CHECKING:
@@ -49,4 +51,8 @@ def go_on_exporting(recorder: Recorder, asked: Asked, after: str, limit: int) ->
 
 
 def _read(connection: Connection, asked: Asked, after: str, limit: int) -> list[Benefits]:
+    # Nobody moves between the two halves of a page; from page to page the order would not be the same.
+    keys = kept_keys(connection)
+    if keys is not None and keys.next_id is not None:
+        raise LedgerBusy("the persons are on their way to another key")
     return roster.list_benefits(connection, asked.year, asked.county, after, limit)

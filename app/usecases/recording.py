@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from app.settlement.settle import Refused, settle
 from app.settlement.year import NO_YEAR
-from app.store.ledger import LedgerBusy, LedgerUnreachable, TryAgain
+from app.store.ledger import LedgerBusy, TryAgain
 from app.store.packs import PackRow, files_text, keep_pack
 from app.store.person_keys import keys_of
 from app.store.person_years import YearState
 from app.store.settlements import Link, PersonYear, Record, Reversal, record_hash
+from app.usecases.known_persons import KeyMissing
 from app.usecases.moments import new_id, time_text
 
 if TYPE_CHECKING:
@@ -105,10 +106,6 @@ class BillToSettle(NamedTuple):
     def person_year(self, pack: Pack) -> PersonYear:
         """Whose year it belongs to, under the pack in force."""
         return PersonYear(self.person, self.bill.encounter.discharged_on.year, pack.scheme or "")
-
-
-class KeyMissing(LedgerUnreachable):
-    """The persons of the ledger are under a key that is not at hand: nobody can be found."""
 
 
 # A bill as it is recorded, under each key at hand, the oldest first.

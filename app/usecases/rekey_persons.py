@@ -9,6 +9,7 @@ from app.store.audit import note
 from app.store.ledger import LedgerBusy
 from app.store.moving_persons import Move, count_under, move_person, persons_under
 from app.store.person_keys import PersonKeys, read_keys, set_keys, take_keys
+from app.store.replay import read_through
 from app.usecases.moments import time_text
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 PERSONS_AT_ONCE: Final = 10
 # For as long others go first.
 PAUSE_SECONDS: Final = 0.02
-# Somebody who imports a roster keeps everybody's key for minutes.
-PATIENCE: Final = 10_000
+# Somebody who imports a roster keeps everybody's key for minutes, and all others wait as long as this one does.
+BUSY_SECONDS: Final = 2.0
+PATIENCE: Final = 3_600
 
 
 class KeyUnknown(Exception):
@@ -65,13 +67,13 @@ def rekey_persons(
     """Move all persons under the newest key, or go on where that was broken off; None where they all are.
 
     A person is moved in one transaction, with all records, or not at all. `show` is told how many rows are done, of
-    how many. Raises `KeyUnknown`, and what `Ledger.write` raises.
+    how many. Raises `KeyUnknown`, and what `Ledger.write` and `read_through` raise.
     """
     keys = ledger.read(read_keys)
     if keys is None or (keys.key_id == pseudonyms.key_ids[-1] and keys.next_id is None):
         return None
     _check(keys, pseudonyms)
-    total = ledger.read(lambda connection: count_under(connection, keys.key_id))
+    total = read_through(ledger, lambda connection: count_under(connection, keys.key_id))
     persons = rows = 0
     while True:
         step = _patiently(ledger, lambda connection: _step(connection, clock, pseudonyms, by))
@@ -127,7 +129,7 @@ def _patiently(ledger: Ledger, work: Callable[[Connection], _Step]) -> _Step:
         except LedgerBusy:
             if attempt == PATIENCE:
                 raise
-            sleep(PAUSE_SECONDS)
+            sleep(BUSY_SECONDS)
     raise AssertionError("the last attempt returns or raises")
 
 

@@ -17,17 +17,21 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from app.access.pseudonyms import Pseudonyms
+from app.store import settlements as settlements_store
 from app.store.ledger import Ledger, LedgerBusy
 from app.store.person_keys import read_keys
 from app.store.replay import count_records
 from app.store.roster import RosterEntry
 from app.store.settlements import Record, find_settlement
 from app.store.tables import METADATA, audit, person_years, roster_entries, settlements
+from app.usecases import read_benefits, reverse_settlement
 from app.usecases import rekey_persons as rekeying
-from app.usecases import reverse_settlement
+from app.usecases.ask_roster import ask_and_check
 from app.usecases.correct_settlement import Corrected, correct_settlement
+from app.usecases.find_settlements import list_settlements
 from app.usecases.import_roster import RosterToImport, import_roster
-from app.usecases.recording import KeyMissing
+from app.usecases.known_persons import KeyMissing
+from app.usecases.ledger_year import ledger_year
 from app.usecases.rekey_persons import KeyUnknown, check_person_keys, rekey_persons
 from app.usecases.settle_bill import Conflict, Recorded, Replayed, settle_bill
 from tests.api.service import ONESTOP, running
@@ -36,7 +40,8 @@ from tests.ledger_commands.books import Ended, Window, bill, fill
 from tests.store.databases import Postgresql
 
 from .books import faults_in
-from .clients import load
+from .clients import PATH, Client, Told, load
+from .clients import bill as clients_bill
 
 Property = Callable[[str, Any], None]
 NONE, SECOND, THIRD = Pseudonyms(None), Pseudonyms(None, "second"), Pseudonyms(None, "second", "third")
@@ -266,6 +271,101 @@ def test_without_its_keys_a_ledger_is_not_written(filled: Window, monkeypatch: p
     ended = onestop("serve", "--port", "0")
     assert (ended.status, ended.output) == (2, "")
     assert ended.errors.startswith(f"onestop serve: the ledger's persons are under the key {SECOND.key_ids[1]}, and ")
+
+
+def test_a_service_that_was_left_behind_says_so_and_records_nothing(filled: Window) -> None:
+    admit(filled.url)
+    with running(ONESTOP_DATABASE_URL=filled.url) as service:
+        client = Client(service.port, Told())
+        first = client.once(PATH, clients_bill("Z1", "P1"))
+        rekey(filled.ledger, SECOND)
+        rows = filled.ledger.read(count_records)
+        later = client.once(PATH, clients_bill("Z2", "P1"))
+        client.close()
+        ready = service.get("/readyz")
+    assert first is not None
+    assert later is not None
+    assert (first[0], later[0], ready.status_code) == (201, 503, 503)
+    assert f"under the key {SECOND.key_ids[1]}" in ready.json()["detail"]
+    assert filled.ledger.read(count_records) == rows
+
+
+def test_what_cannot_be_read_moves_once(filled: Window) -> None:
+    """A row that holds what is never written, and a pseudonym that is none: neither keeps the others from moving."""
+
+    def damage(connection: Connection) -> None:
+        ids = connection.execute(select(settlements.c.settlement_id).order_by(settlements.c.ordinal)).scalars().all()
+        connection.execute(update(settlements).where(settlements.c.settlement_id == ids[0]).values(fingerprint="x"))
+        connection.execute(update(settlements).where(settlements.c.settlement_id == ids[3]).values(person="nobody"))
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("UPDATE settlements SET discharged_on = 'x' WHERE settlement_id = ?", (ids[6],))
+            connection.exec_driver_sql(
+                "UPDATE settlements SET tier = CAST(x'ff41' AS TEXT) WHERE settlement_id = ?", (ids[9],)
+            )
+
+    filled.ledger.write(damage)
+    whole = persons(filled.ledger) - {"nobody"}
+    rekey(filled.ledger, SECOND)
+    assert filled.ledger.read(read_keys) == (SECOND.key_ids[1], None, "")
+    assert persons(filled.ledger) == {SECOND.person_moved(each, *SECOND.key_ids) for each in (*whole, "nobody")}
+
+
+def test_only_the_person_of_a_request_is_put_under_the_next_key(
+    filled: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = bill(NONE.person("P0"), "P0")
+    settled = filled.settle(named)
+    rekey(filled.ledger, SECOND)
+    filled.pseudonyms = SECOND
+    assert isinstance(settle_bill(filled.recorder, filled.forms(named), SOMEBODY), Replayed)
+    stored = filled.ledger.read(lambda connection: find_settlement(connection, settled))
+    assert stored is not None
+    assert NONE.person("P0").encode() in stored.request
+    assert stored.request.count(SECOND.person("P0").encode()) == 1
+    monkeypatch.setenv("ONESTOP_DATABASE_URL", filled.url)
+    assert onestop("replay").status == 0
+
+
+def test_who_reads_without_the_key_is_told_so_and_not_that_nobody_is_there(filled: Window) -> None:
+    ledger, alone = filled.ledger, Pseudonyms("second")
+    (form,) = filled.forms(bill("X", "P0"))
+    catalogue = filled.recorder.catalogue
+    before = ledger_year(form.bill, NONE.named("P0"), catalogue, ledger)
+    assert before.total_cost > 0
+    rekey(ledger, SECOND)
+    assert ledger_year(form.bill, SECOND.named("P0"), catalogue, ledger) == before
+    wanted = settlements_store.Filter()
+    assert len(list_settlements(filled.recorder, wanted, SECOND.named("P0"), 100, SOMEBODY)) == 3
+    for wrong in (NONE, alone):
+        with pytest.raises(KeyMissing):
+            ledger_year(form.bill, wrong.named("P0"), catalogue, ledger)
+        with pytest.raises(KeyMissing):
+            ask_and_check(form.bill, wrong.named("P0"), ledger)
+        with pytest.raises(KeyMissing):
+            list_settlements(filled.recorder, wanted, wrong.named("P0"), 100, SOMEBODY)
+
+
+def test_benefits_and_replay_wait_until_all_have_moved(filled: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rekeying, "PERSONS_AT_ONCE", 1)
+    asked = read_benefits.Asked(2018, None)
+    assert len(read_benefits.list_benefits(filled.recorder, asked, "", 10, SOMEBODY)) == len(ROSTER)
+
+    def stop(_done: int, _total: int) -> None:
+        raise Enough
+
+    with pytest.raises(Enough):
+        rekey(filled.ledger, SECOND, stop)
+    with pytest.raises(LedgerBusy):
+        read_benefits.list_benefits(filled.recorder, asked, "", 10, SOMEBODY)
+    monkeypatch.setenv("ONESTOP_DATABASE_URL", filled.url)
+    ended = onestop("replay")
+    assert (ended.status, ended.output) == (2, "")
+    assert ended.errors == (
+        "onestop replay: persons are on their way to another key: run it again after `onestop key rotate-pii`\n"
+    )
+    rekey(filled.ledger, SECOND)
+    assert len(read_benefits.list_benefits(filled.recorder, asked, "", 10, SOMEBODY)) == len(ROSTER)
+    assert onestop("replay").status == 0
 
 
 def test_a_new_ledger_takes_the_key_of_its_first_record(database: str) -> None:

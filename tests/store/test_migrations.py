@@ -15,9 +15,10 @@ from sqlalchemy import Connection, inspect, text
 
 from app.store import schema
 from app.store.ledger import Ledger
+from app.store.person_keys import PersonKeys, read_keys
 from app.store.tables import METADATA, settlements
 from tests.store.databases import Databases
-from tests.store.desk import Desk, bill
+from tests.store.desk import PSEUDONYMS, Desk, bill
 
 # Everything that PostgreSQL knows of our tables, as it would write it itself.
 DEFINITIONS = {
@@ -76,6 +77,21 @@ def test_the_migrations_make_the_very_schema_that_the_code_names(ledger: Ledger,
             assert migrated == described(connection)
         named.close()
     assert sum(map(len, migrated.values())) > 90
+
+
+def test_a_ledger_from_before_keeps_the_key_of_its_persons(ledger: Ledger) -> None:
+    schema.upgrade(ledger)
+    desk = Desk(ledger.engine.url.render_as_string(hide_password=False))
+    desk.record(bill())
+
+    def back(connection: Connection) -> None:
+        connection.execute(text("DROP TABLE person_keys"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
+
+    ledger.write(back)
+    assert schema.upgrade(ledger) == ("0005", schema.head())
+    assert ledger.read(read_keys) == PersonKeys(PSEUDONYMS.key_ids[0])
+    desk.ledger.close()
 
 
 @pytest.mark.parametrize(

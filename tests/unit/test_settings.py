@@ -36,6 +36,9 @@ def test_the_keys_are_read_oldest_first(
     ("environment", "setting"),
     [
         ({"EARLIER_KEYS": "old"}, "KEY"),
+        ({"KEY": "ne,w"}, "KEY"),
+        ({"KEY": "new\n"}, "KEY"),
+        ({"KEY": "none"}, "KEY"),
         ({"KEY": "new", "EARLIER_KEYS": "old,,older"}, "EARLIER_KEYS"),
         ({"KEY": "new", "EARLIER_KEYS": "old,old"}, "EARLIER_KEYS"),
         ({"KEY": "new", "EARLIER_KEYS": "old,new"}, "EARLIER_KEYS"),
