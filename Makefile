@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup run test lint bench soak fuzz openapi mutate plain lock clean
+.PHONY: help setup run test packages lint bench soak fuzz openapi mutate plain lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -21,8 +21,14 @@ setup: .venv/.installed .venv/.compiled ## put everything into .venv, from the l
 run: setup ## start the service, settle examples/bill.json, keep serving (PORT=8000; ONCE=1 ends after the table)
 	@PORT=$(PORT) ONCE=$(ONCE) $(BIN)/python -m tools.demo
 
-test: lint ## everything the project promises to hold: lint, then all tests (PROFILE=deep for 100,000 bills; WORKERS=auto)
+test: packages lint ## everything the project promises to hold: lint, then all tests (PROFILE=deep for 100,000 bills; WORKERS=auto)
 	ONESTOP_TEST_PROFILE=$(PROFILE) $(BIN)/python -m pytest -n $(WORKERS)
+
+packages:
+	@command -v chromium > /dev/null || { \
+		echo "Installing Debian's chromium, in which a test looks at the documentation ..."; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } > /dev/null 2>&1 \
+			|| echo "It cannot be installed here; that test is skipped."; }
 
 lint: setup ## ruff, mypy, import contracts, bandit, pip-audit, and the checks of tools/tidy.py
 	$(BIN)/ruff check .
