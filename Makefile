@@ -44,7 +44,7 @@ soak: setup ## kills and races as often as the ledger's promise was shown with (
 		$(BIN)/python -m pytest tests/faults tests/insurer
 
 fuzz: setup ## 50,000 generated requests with keys of every role against the OpenAPI document (a quarter of an hour)
-	ONESTOP_FUZZ_EXAMPLES=450 $(BIN)/python -m pytest tests/api/test_schemathesis.py
+	ONESTOP_FUZZ_EXAMPLES=700 $(BIN)/python -m pytest tests/api/test_schemathesis.py
 
 bench: setup .venv/.bench-installed ## measure the core, the command and the service beside their peers
 	$(BIN)/python -m bench
