@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 
 from app.settlement.year import YearToDate
 from app.store.person_years import YearState
-from app.store.replay import ROWS_AT_ONCE
+from app.store.replay import in_pieces
 from app.store.settlements import IS_REVERSED, PersonYear
 from app.store.tables import BEFORE, open_bills, person_years, reversals, settlements
 
@@ -37,9 +37,7 @@ def keys_without_settlement(connection: Connection) -> Iterator[OpenBill]:
         settlements.c.bill_id == open_bills.c.bill_id,
         ~IS_REVERSED,
     )
-    for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
-        select(*[open_bills.c[name] for name in OpenBill._fields]).where(~meant.exists())
-    ):
+    for row in in_pieces(connection, select(*[open_bills.c[name] for name in OpenBill._fields]).where(~meant.exists())):
         yield OpenBill(*map(str, row))
 
 
@@ -50,8 +48,9 @@ def settlements_without_key(connection: Connection) -> Iterator[tuple[str, Perso
         open_bills.c.facility_code == settlements.c.facility_code,
         open_bills.c.bill_id == settlements.c.bill_id,
     )
-    for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
-        select(settlements.c.settlement_id, *[settlements.c[name] for name in _KEY]).where(~IS_REVERSED, ~taken)
+    for row in in_pieces(
+        connection,
+        select(settlements.c.settlement_id, *[settlements.c[name] for name in _KEY]).where(~IS_REVERSED, ~taken),
     ):
         yield str(row[0]), PersonYear(*row[1:])
 
@@ -67,7 +66,7 @@ def broken_sequences(connection: Connection) -> Iterator[tuple[PersonYear, int, 
         .group_by(*[records.c[name] for name in _KEY])
         .having(or_(lowest != 1, highest != count, func.count(records.c.sequence.distinct()) != count))
     )
-    for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query):
+    for row in in_pieces(connection, query):
         yield PersonYear(*row[:3]), row[3], row[4], row[5]
 
 
@@ -100,7 +99,7 @@ def year_ends(connection: Connection) -> Iterator[YearEnd]:
         .outerjoin(was, was.c.settlement_id == reversals.c.settlement_id)
     )
     sums = len(_KEY) + len(BEFORE)
-    for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query):
+    for row in in_pieces(connection, query):
         sequence, stored_hash, record_hash, answer, *before = row[sums:]
         yield YearEnd(
             PersonYear(*row[:3]),
@@ -115,7 +114,7 @@ def years_without_row(connection: Connection) -> Iterator[PersonYear]:
     """Person-years that have records, and no row that says where they stand."""
     known = exists().where(*[person_years.c[name] == settlements.c[name] for name in _KEY])
     query = select(*[settlements.c[name] for name in _KEY]).where(~known).distinct()
-    for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query):
+    for row in in_pieces(connection, query):
         yield PersonYear(*row)
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import bindparam, func, select, update
 
-from app.store.person_years import YearState
+from app.store.person_years import YearState, rename_year
 from app.store.replay import Chained, Slice, chains, lenient_texts
-from app.store.settlements import Link, PersonYear, Record, Reversal, record_hash, under
+from app.store.settlements import Link, Record, Reversal, record_hash, under
 from app.store.tables import (
     HASH_LENGTH,
     corrections,
@@ -40,15 +40,15 @@ def count_under(connection: Connection, key_id: str) -> int:
 def persons_under(connection: Connection, key_id: str, after: str, limit: int) -> list[str]:
     """The next persons under a key, in the order of their pseudonyms."""
 
-    def under(table: FromClause, *conditions: ColumnElement[bool]) -> list[str]:
+    def next_of(table: FromClause, *conditions: ColumnElement[bool]) -> list[str]:
         person = table.c.person
         query = select(person).distinct().where(table.c.key_id == key_id, person > after, *conditions)
         return list(connection.execute(query.order_by(person).limit(limit)).scalars())
 
-    found = set(under(settlements))
+    found = set(next_of(settlements))
     # A roster's rows are in the order of persons one roster at a time.
     for number in _rosters(connection):
-        found.update(under(roster_entries, roster_entries.c.roster == number))
+        found.update(next_of(roster_entries, roster_entries.c.roster == number))
     return sorted(found)[:limit]
 
 
@@ -73,10 +73,8 @@ def move_person(connection: Connection, move: Move) -> int:
         hashes = _move_records(connection, rows, move)
         for state in rows:
             if isinstance(state, YearState):
-                of_year = {f"of_{name}": value for name, value in year._asdict().items()}
-                hashed = hashes.get(state.record_hash, state.record_hash)
-                connection.execute(_YEAR, of_year | {"record_hash": hashed})
-    # The rows of the years, and whatever could not be read; left under the key, it would bring its person here again.
+                rename_year(connection, year, move.next_person, hashes.get(state.record_hash, state.record_hash))
+    # Whatever could not be read; left under the key, it would bring its person here again.
     named = {"person": move.next_person}
     for table, values in (
         (settlements, named | {"key_id": move.next_id}),
@@ -165,9 +163,4 @@ _REVERSAL: Final[Any] = (
     update(reversals)
     .where(reversals.c.reversal_id == bindparam("of"))
     .values({name: bindparam(name) for name in ("person", "previous_hash", "record_hash")})
-)
-_YEAR: Final[Any] = (
-    update(person_years)
-    .where(*[person_years.c[name] == bindparam(f"of_{name}") for name in PersonYear._fields])
-    .values(record_hash=bindparam("record_hash"))
 )

@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import func, literal_column, select, text, update
 
-from app.store.tables import (
-    insert_if_absent,
-    person_keys,
-)
+from app.store.tables import insert_if_absent, person_keys
 from app.store.together import Statement, run_together
 
 if TYPE_CHECKING:

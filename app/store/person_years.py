@@ -33,6 +33,8 @@ _KEY: Final = [person_years.c[name] == bindparam(f"of_{name}") for name in Perso
 _MOVED: Final = (*YearToDate._fields, "sequence", "record_hash")
 _FIND: Final = select(*[person_years.c[name] for name in _MOVED]).where(*_KEY)
 _MOVE: Final = update(person_years).where(*_KEY).values({name: bindparam(name) for name in _MOVED})
+_RENAMED: Final = ("person", "record_hash")
+_RENAME: Final = update(person_years).where(*_KEY).values({name: bindparam(name) for name in _RENAMED})
 # Only whoever has taken the bill's key goes on to stand in line: a retry, which only wants its answer, never waits.
 _HAS_KEY: Final = exists().where(open_bills.c.settlement_id == bindparam("settlement_id"))
 _LOCK: Final = _FIND.with_for_update(of=person_years)
@@ -91,6 +93,11 @@ def move_year(connection: Connection, person_year: PersonYear, state: YearState)
     """Bring a locked year to where its newest record leaves it."""
     moved = connection.execute(*moving_year(person_year, state))
     assert moved.rowcount == 1, "the year is locked, so it is there"
+
+
+def rename_year(connection: Connection, person_year: PersonYear, person: str, record_hash: str) -> None:
+    """Put a year under another pseudonym of its person, and its last record under the hash that it has then."""
+    connection.execute(_RENAME, {"person": person, "record_hash": record_hash} | _key(person_year))
 
 
 def _key(person_year: PersonYear) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from app.store.settlements import IS_REVERSED, PersonYear, Record, Reversal, rec
 from app.store.tables import BEFORE, person_years, raw, reversals, settlements
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from sqlalchemy import Column, ColumnElement, Connection, Select, Table
+    from sqlalchemy import Column, ColumnElement, Connection, Executable, Select, Table
 
     from app.store.ledger import Ledger
 
@@ -57,6 +57,11 @@ def read_through(ledger: Ledger, work: Callable[[Connection], Result]) -> Result
         return ledger.read(whole)
     except exc.DBAPIError as error:
         raise LedgerUnreadable(str(error.orig).partition("\n")[0]) from error
+
+
+def in_pieces(connection: Connection, query: Executable, values: Mapping[str, Any] | None = None) -> Iterable[Any]:
+    """Run a query whose rows come some at a time. Said of the query: of the connection it would be said for good."""
+    return connection.execute(query, values, execution_options={"yield_per": ROWS_AT_ONCE})
 
 
 @contextmanager
@@ -114,7 +119,7 @@ ChainRow = Chained | YearState | Unreadable
 def chains(connection: Connection, part: Slice = WHOLE) -> Iterator[tuple[PersonYear, Iterator[ChainRow]]]:
     """Each person-year with its records in the order of their sequence, and somewhere between them its state's row."""
     query = _chain_query((bool(part.begins), bool(part.ends)))
-    rows = connection.execute(query, part._asdict(), execution_options={"yield_per": ROWS_AT_ONCE})
+    rows = in_pieces(connection, query, part._asdict())
     keyed = groupby(rows, key=lambda row: tuple(row[_KEY]))
     for key, group in keyed:
         yield PersonYear(*key), (_chain_row(dict(zip(_NAMES, row, strict=True))) for row in group)
@@ -136,7 +141,7 @@ def bills_in_force(connection: Connection) -> Iterator[Record]:
     query = (
         select(*[raw(settlements.c[name]) for name in _SETTLEMENT]).where(~IS_REVERSED).order_by(settlements.c.ordinal)
     )
-    for row in connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE}):
+    for row in in_pieces(connection, query):
         read = _chain_row(dict(zip(_SETTLEMENT, row, strict=True)) | {"kind": "settlement"})
         if isinstance(read, Unreadable):
             raise LedgerUnreadable(f"settlement {read.record_id}: {read.column} holds what is never written there")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import func, select
 
 from app.settlement.result import Payers
-from app.store.replay import ROWS_AT_ONCE
+from app.store.replay import in_pieces
 from app.store.settlements import Correction
 from app.store.tables import PAID, corrections, raw, reversals, settlements
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def correction_rows(connection: Connection) -> Iterator[Correction]:
     """All corrections, as stored."""
     query = select(*[raw(corrections.c[name]) for name in Correction._fields]).order_by(corrections.c.ordinal)
-    for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query):
+    for row in in_pieces(connection, query):
         yield Correction(*row)
 
 

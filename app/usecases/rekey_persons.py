@@ -36,12 +36,11 @@ class KeyUnknown(Exception):
 
 
 class Moved(NamedTuple):
-    """How many persons were moved, and how many records and roster rows of theirs; the ids of both keys."""
+    """How many persons were moved, and how many records and roster rows of theirs, and from which key."""
 
     persons: int
     rows: int
     key_id: str
-    next_id: str
 
 
 def check_person_keys(ledger: Ledger, pseudonyms: Pseudonyms) -> None:
@@ -78,7 +77,7 @@ def rekey_persons(
     while True:
         step = _patiently(ledger, lambda connection: _step(connection, clock, pseudonyms, by))
         if not step.persons:
-            return Moved(persons, rows, step.keys.key_id, pseudonyms.key_ids[-1])
+            return Moved(persons, rows, step.keys.key_id)
         persons, rows = persons + step.persons, rows + step.rows
         show(rows, max(rows, total))
         sleep(PAUSE_SECONDS)

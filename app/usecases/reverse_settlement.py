@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from app.access.keys import is_within
 from app.store.audit import By, note
-from app.store.person_keys import holding_keys
+from app.store.person_keys import kept_keys
 from app.store.person_years import lock_year, move_year
 from app.store.settlements import add_reversal, find_reversal, find_settlement, is_latest
-from app.store.together import run_together
 from app.usecases.moments import time_text
 from app.usecases.recording import Recorder, reverse_at_end
 
@@ -46,7 +45,7 @@ def reverse_settlement(
 
     def work(connection: Connection) -> Outcome:
         # Else its person could move to another key between these two.
-        run_together(connection, holding_keys(connection))
+        kept_keys(connection)
         record = find_settlement(connection, settlement_id)
         if record is None or not is_within(record.facility_code, facilities):
             return NotFound()

@@ -72,6 +72,6 @@ def test_a_browser_without_the_internet_shows_the_operations(service: Service, t
     shown = re.findall(r'data-path="([^"]+)"', page)
     document = service.get("/openapi.json").json()
     operations = [path for path, methods in document["paths"].items() for _ in methods]
-    assert sorted(path.replace("\u200b", "") for path in shown) == sorted(operations)
+    assert [path.replace("\u200b", "") for path in shown] == operations
     assert "hospital" in page
     assert "Failed to load" not in page
