@@ -43,9 +43,7 @@ async def read_body(request: Request) -> bytes | problems.Document:
 
 def _of_the_head(headers: list[tuple[bytes, bytes]]) -> problems.Document | None:
     # The first of a name counts. Read as they came: Starlette decodes all of them for each that is asked for.
-    found: dict[bytes, bytes] = {}
-    for name, value in headers:
-        found.setdefault(name, value)
+    found = dict(reversed(headers))
     if not _is_json(found.get(b"content-type", b"")):
         return problems.document(problems.UNSUPPORTED_MEDIA_TYPE, f"Send {_JSON} in UTF-8.")
     if found.get(b"content-encoding", b"identity").lower() != b"identity":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
@@ -30,8 +29,8 @@ class Deadline:
         self._task: Task[Any] = task
         self._end = loop.time() + self._seconds
         self._is_over = False
-        self._watch = _WATCHES.get(loop) or _WATCHES.setdefault(loop, _Watch())
-        self._watch.add(self, loop)
+        self._watch = _watch_of(loop)
+        self._watch.add(self)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._watch.remove(self)
@@ -49,27 +48,36 @@ class Deadline:
 class _Watch:
     """The deadlines of one event loop, and one timer that looks at all of them while there are any."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self.loop = loop
         self._deadlines: set[Deadline] = set()
         self._is_looking = False
 
-    def add(self, deadline: Deadline, loop: AbstractEventLoop) -> None:
+    def add(self, deadline: Deadline) -> None:
         self._deadlines.add(deadline)
         if not self._is_looking:
             self._is_looking = True
-            loop.call_later(LOOK_SECONDS, self._look)
+            self.loop.call_later(LOOK_SECONDS, self._look)
 
     def remove(self, deadline: Deadline) -> None:
         self._deadlines.remove(deadline)
 
     def _look(self) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        now = self.loop.time()
         for deadline in self._deadlines:
             deadline.look(now)
         self._is_looking = bool(self._deadlines)
         if self._is_looking:
-            loop.call_later(LOOK_SECONDS, self._look)
+            self.loop.call_later(LOOK_SECONDS, self._look)
 
 
-_WATCHES: Final[WeakKeyDictionary[AbstractEventLoop, _Watch]] = WeakKeyDictionary()
+def _watch_of(loop: AbstractEventLoop) -> _Watch:
+    """The latest watch, which is this loop's, since a process serves with one; with another a new one does as well."""
+    global _latest  # noqa: PLW0603 # the one place that sets it
+    latest = _latest
+    if latest is None or latest.loop is not loop:
+        latest = _latest = _Watch(loop)
+    return latest
+
+
+_latest: _Watch | None = None

@@ -78,12 +78,7 @@ class Observed:
         route = str(getattr(matched, "path_format", None) or getattr(matched, "path", UNMATCHED))
         method = scope["method"] if scope["method"] in METHODS else "other"
         self.metrics.request(route, method, status, seconds)
-        fields: dict[str, object] = {"request_id": request_id}
-        key = key_id_in(scope)
-        if key is not None:
-            fields["key"] = key
-        fields |= {"route": route, "method": method, "status": status, "milliseconds": round(seconds * 1000, 2)}
-        self.log.line("info", "request", fields)
+        self.log.request(request_id, seconds, key_id_in(scope), route, method, status)
 
     def _log_mistake(self, error: Exception, request_id: str) -> None:
         # The message of an exception may hold what a caller sent; its type and place do not.

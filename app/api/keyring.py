@@ -50,9 +50,10 @@ class Keyring:
     def remembered(self, credentials: bytes) -> Access | None:
         """What the same credentials gave in the last seconds, without asking anybody; None where nothing is known."""
         shown = self._shown.get(credentials)
-        if shown is None or monotonic() >= shown.until or not shown.access.counts_on(self._clock().date()):
+        if shown is None or monotonic() >= shown.until:
             return None
-        return shown.access
+        access = shown.access
+        return access if access.expires_on is None or access.counts_on(self._clock().date()) else None
 
     def remember(self, credentials: bytes, access: Access) -> None:
         """Remember what credentials give, for as long as the key behind them is fresh."""

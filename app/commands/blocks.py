@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Some milliseconds of work: far more than passing it to a worker takes, and little enough to keep all busy to the end.
-BLOCK_SIZE: Final = 256 * 1024
+BLOCK_SIZE: Final = 512 * 1024
 # An answer can be a hundred times as long as a broken line, so short lines are counted too.
 BLOCK_LINES: Final = 512
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from mmap import mmap
+from selectors import EVENT_READ, DefaultSelector
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.api import problems
@@ -158,17 +159,18 @@ class _Worker:
 
 def _settle_with_workers(blocks: Iterator[Block], catalogue: Catalogue, others: int) -> Generator[BlockAnswer]:
     workers: list[_Worker] = []
+    pipes = DefaultSelector()
     # Ours have no worker.
     answered: dict[int, tuple[_Worker | None, BlockAnswer]] = {}
     taken = given = ours = 0
     block = next(blocks, None)
     try:
         while block is not None or given < taken:
-            while block is not None and (free := _free_worker(workers, catalogue, others)) is not None:
+            while block is not None and (free := _free_worker(workers, pipes, catalogue, others)) is not None:
                 free.take(taken, block)
                 taken += 1
                 block = next(blocks, None)
-            ready = _ready(workers, at_once=block is not None and ours < _UNDER_WAY)
+            ready = _ready(pipes, at_once=block is not None and ours < _UNDER_WAY)
             for worker in ready:
                 number, answers = worker.give()
                 answered[number] = worker, answers
@@ -192,24 +194,22 @@ def _settle_with_workers(blocks: Iterator[Block], catalogue: Catalogue, others: 
         for worker in workers:
             worker.process.join()
             worker.pipe.close()
+        pipes.close()
 
 
-def _free_worker(workers: list[_Worker], catalogue: Catalogue, most: int) -> _Worker | None:
+def _free_worker(workers: list[_Worker], pipes: DefaultSelector, catalogue: Catalogue, most: int) -> _Worker | None:
     """The worker with the least to do, or a new one while all are busy; None when all have enough."""
     least = min((worker for worker in workers if worker.is_free), key=lambda worker: len(worker.owes), default=None)
     if (least is None or least.owes) and len(workers) < most:
         least = _start_worker(catalogue)
         workers.append(least)
+        pipes.register(least.pipe, EVENT_READ, least)
     return least
 
 
-def _ready(workers: list[_Worker], *, at_once: bool) -> list[_Worker]:
+def _ready(pipes: DefaultSelector, *, at_once: bool) -> list[_Worker]:
     """Whose answers are there; wait for some if there is nothing better to do."""
-    from multiprocessing.connection import wait
-
-    busy = [worker for worker in workers if worker.owes]
-    ready = wait([worker.pipe for worker in busy], 0 if at_once else None)
-    return [worker for worker in busy if worker.pipe in ready]
+    return [key.data for key, _ in pipes.select(0 if at_once else None)]
 
 
 def _start_worker(catalogue: Catalogue) -> _Worker:

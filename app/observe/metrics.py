@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from app.settlement.result import Payers
+
 if TYPE_CHECKING:
     from app.settlement.result import Settlement
 
@@ -62,7 +64,7 @@ class Metrics:
         # Asking for a child by its labels takes longer than counting it; all labels are from fixed sets.
         self._request_of = cache(self._requests.labels)
         self._request_seconds_of = cache(self._request_seconds.labels)
-        self._paid_of = cache(self._paid.labels)
+        self._paid_of = cache(self._paid_counters)
         self._ledger_of = cache(self._ledger.labels)
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -77,10 +79,13 @@ class Metrics:
 
     def _count_paid(self, settlement: Settlement) -> None:
         policy = settlement.pack.backstop
-        for stage, amount in zip(settlement.payers._fields, settlement.payers, strict=True):
+        for counter, amount in zip(self._paid_of(policy.payer if policy else None), settlement.payers, strict=True):
             if amount:
-                payer = _PAYERS.get(stage) or (policy.payer if policy else stage)
-                self._paid_of(payer, stage).inc(amount)
+                counter.inc(amount)
+
+    def _paid_counters(self, backstop_payer: str | None) -> list[Counter]:
+        """One a payer of a settlement, in their order."""
+        return [self._paid.labels(_PAYERS.get(stage) or backstop_payer or stage, stage) for stage in Payers._fields]
 
     def recorded(self, settlement: Settlement) -> None:
         """Count a bill that was settled and recorded, and who pays how much of it."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from concurrent.futures import ThreadPoolExecutor
+from weakref import ReferenceType, ref
 
 import pytest
 
@@ -54,7 +56,7 @@ def test_whoever_else_cancels_in_the_same_moment_goes_first() -> None:
     async def run() -> None:
         task = asyncio.create_task(waiting(0, 30))
         await asyncio.sleep(0)
-        watch = deadline._WATCHES[asyncio.get_running_loop()]
+        watch = deadline._watch_of(asyncio.get_running_loop())
         watch._look()
         task.cancel()
         await task
@@ -72,9 +74,21 @@ def test_another_failure_is_not_hidden() -> None:
         asyncio.run(run())
 
 
-def test_a_loop_that_is_gone_is_forgotten() -> None:
+def test_loops_of_different_threads_keep_their_own() -> None:
+    async def run() -> list[str]:
+        return [await waiting(0.02, 30) for _ in range(20)]
+
+    with ThreadPoolExecutor(4) as threads:
+        found = [each.result() for each in [threads.submit(asyncio.run, run()) for _ in range(4)]]
+    assert found == [["late"] * 20] * 4
+
+
+def test_a_loop_that_is_gone_is_forgotten_with_the_next() -> None:
+    async def run() -> ReferenceType[asyncio.AbstractEventLoop]:
+        assert await waiting(30, 0) == "in time"
+        return ref(asyncio.get_running_loop())
+
+    gone = asyncio.run(run())
+    asyncio.run(run())
     gc.collect()
-    before = len(deadline._WATCHES)
-    assert asyncio.run(waiting(30, 0)) == "in time"
-    gc.collect()
-    assert len(deadline._WATCHES) == before
+    assert gone() is None
