@@ -22,9 +22,9 @@ def command_line(*verbs: str) -> typer.Typer:
     # With a callback a single verb is still one.
     command.callback()(lambda: None)
     if "serve" in verbs:
-        from app.commands.serve import serve
+        from app.commands.serve import SETTINGS_HELP, serve
 
-        command.command()(serve)
+        command.command(epilog=SETTINGS_HELP)(serve)
     if "settle" in verbs:
         from app.commands.settle import settle
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -26,8 +27,11 @@ from app.api.cores import stay_on_a_core
 from app.api.gate import put_gate
 from app.api.guards import Answers, Observed
 from app.api.keyring import Keyring
-from app.api.openapi import openapi_document
-from app.api.state import Parts
+from app.api.openapi import PREVIEW, SETTLEMENTS, openapi_document
+from app.api.queues import DOOR, OVERLOADED, Door, Overloaded, Queue
+from app.api.signals import listen_to_signals
+from app.api.state import Now, Parts
+from app.api.vitals import keep_saying
 from app.api.whole_request import WholeRequestRoute
 from app.observe.logs import Log
 from app.observe.metrics import Metrics
@@ -38,6 +42,8 @@ from app.usecases.keys import KnownKey, known_key
 from app.usecases.recording import Recorder
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp
 
@@ -51,7 +57,7 @@ class _Application(FastAPI):
     exceptions to traces: what `Observed` and `read_body` do, and each costs every request.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, settings: Settings) -> None:
         super().__init__(
             title="onestop",
             version=version("onestop-settlement"),
@@ -60,35 +66,56 @@ class _Application(FastAPI):
             redirect_slashes=False,
             # Its telemetry would put the text of exceptions, which may hold what a caller sent, into logs and traces.
             telemetry={"tracing": False, "metrics": False, "logs": False},
+            lifespan=lambda _app: _life(parts, settings),
         )
         self._parts = parts
 
     def build_middleware_stack(self) -> ASGIApp:
         """Put the layers together, when the first request comes."""
-        return Observed(self.router, _answers(self._parts, self.router.routes), self._parts.metrics, self._parts.log)
+        parts = self._parts
+        return Observed(self.router, _answers(parts, self.router.routes), parts.now, parts.metrics, parts.log)
+
+
+@asynccontextmanager
+async def _life(parts: Parts, settings: Settings) -> AsyncIterator[dict[str, Door]]:
+    """What goes on beside the requests, from before the first to behind the last."""
+    listen_to_signals(parts, settings.drain_seconds, settings.packs_dir)
+    saying = asyncio.create_task(keep_saying(parts))
+    try:
+        # The server hands it to its protocol.
+        yield {DOOR: Door({PREVIEW: parts.calculation_queue, SETTLEMENTS: parts.ledger_queue}, parts)}
+    finally:
+        saying.cancel()
+        with suppress(asyncio.CancelledError):
+            await saying
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Put one application together; a second call gives a second one that shares nothing with the first."""
     catalogue = load_shipped(settings.packs_dir)
-    recorder = Recorder(Ledger(settings.database_url), catalogue, lambda: datetime.now(UTC), records, settings.roster)
+    metrics = Metrics()
+    ledger = Ledger(settings.database_url, metrics.waited)
+    recorder = Recorder(ledger, catalogue, lambda: datetime.now(UTC), records, settings.roster)
     threads = ThreadPoolExecutor(CONNECTIONS, "ledger")
+    keys_thread = ThreadPoolExecutor(1, "keys")
 
     async def find_key(key_id: str) -> KnownKey | None:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(threads, known_key, recorder.ledger, recorder.clock, key_id)
+        return await loop.run_in_executor(keys_thread, known_key, recorder.ledger, recorder.clock, key_id)
 
     pseudonyms = Pseudonyms(*settings.pii_keys)
     parts = Parts(
-        recorder,
+        Now(recorder),
         pseudonyms,
-        Metrics(len(catalogue.packs)),
+        metrics,
         Log(settings.log_format),
         threads,
+        Queue("ledger", CONNECTIONS + settings.queue),
+        Queue("calculation", CONNECTIONS + settings.queue),
         Keyring(find_key, recorder.clock),
         _issuers(settings, recorder, pseudonyms),
     )
-    app = _Application(parts)
+    app = _Application(parts, settings)
     ours = [
         route
         for router in (
@@ -163,12 +190,16 @@ def _answers(parts: Parts, routes: list[BaseRoute]) -> Answers:
         findings = [problems.PARAMETER_INVALID.at(*each["loc"][1:]) for each in error.errors()]
         return parts.refuse(problems.refused(findings))
 
+    def overloaded(_request: Request, _error: Exception) -> Response:
+        return parts.refuse(OVERLOADED)
+
     def not_recorded(_request: Request, error: Exception) -> Response:
         return parts.refuse(ledger_requests.not_recorded(error))
 
     return {
         HTTPException: not_served,
         RequestValidationError: parameter_invalid,
+        Overloaded: overloaded,
         **dict.fromkeys((LedgerUnreachable, LedgerBusy, OutcomeUnknown), not_recorded),
     }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, cast, get_args
 
@@ -14,7 +16,40 @@ RosterMode = Literal["off", "check", "enforce"]
 
 # Stands for the time before there was a key.
 NO_KEY: Final = "none"
+QUEUE: Final = 16
 DATABASE_URL: Final = "sqlite:///var/onestop.db"
+
+
+class Setting(NamedTuple):
+    """A setting as people read it: its name, what counts where it is not set, and what it is for."""
+
+    name: str
+    default: str
+    what: str
+
+
+EVERY: Final = (
+    Setting("ONESTOP_DATABASE_URL", DATABASE_URL, "The ledger: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."),
+    Setting("ONESTOP_PII_KEY", "none", "The key under which person ids are kept; needed off the loopback."),
+    Setting("ONESTOP_PII_EARLIER_KEYS", "none", "Earlier keys, the oldest first, with commas between."),
+    Setting("ONESTOP_PACKS_DIR", "none", "A folder of policy packs, added to those that ship."),
+    Setting("ONESTOP_ROSTER", "off", "Whether the roster is asked for a status: off, check or enforce."),
+    Setting("ONESTOP_LOG_FORMAT", "console", "How log lines are written: console or json."),
+    Setting("ONESTOP_QUEUE", str(QUEUE), "Requests of each kind that may wait in a worker; more get 503 at once."),
+    Setting("ONESTOP_DRAIN_SECONDS", "0", "How long /readyz says no before a stop; behind a proxy 10."),
+    Setting("ONESTOP_OIDC_ISSUER", "none", "The identity provider whose tokens are taken beside keys (docs/oidc.md)."),
+    Setting("ONESTOP_OIDC_AUDIENCE", "none", "The audience that its tokens must have."),
+    Setting("ONESTOP_OIDC_JWKS", "none", "Its public keys: an https:// address, or a file."),
+    Setting("ONESTOP_OIDC_ROLES", "his,insurer", "The roles that its tokens may give."),
+    Setting("ONESTOP_OIDC_ROLE_CLAIM", "onestop_role", "The claim that holds the role."),
+    Setting("ONESTOP_OIDC_FACILITIES_CLAIM", "onestop_facilities", "The claim that holds the facilities."),
+    Setting("ONESTOP_OIDC_AREAS_CLAIM", "onestop_areas", "The claim that holds the pooling areas."),
+)  # fmt: skip # one table
+_NAMES: Final = frozenset(setting.name for setting in EVERY)
+_MOST_WAITING: Final = 10_000
+_LONGEST_DRAIN: Final = 600
+# Alike enough to be a slip: one letter more, less or other in a name of the usual length.
+_NEARLY: Final = 0.9
 
 
 class SettingsError(Exception):
@@ -45,6 +80,8 @@ class Settings(NamedTuple):
     pii_keys: tuple[str | None, ...] = (None,)
     oidc: Oidc | None = None
     roster: RosterMode = "off"
+    queue: int = QUEUE
+    drain_seconds: int = 0
 
     @property
     def has_pii_key(self) -> bool:
@@ -56,6 +93,7 @@ def read_settings(environment: Mapping[str, str] | None = None, dotenv: Path = P
     """Read the settings: the environment goes before the `.env` file, an empty value counts as not set."""
     given = os.environ if environment is None else environment
     values = _dotenv(dotenv) | {name: value for name, value in given.items() if value}
+    _check_names(values)
     packs_dir = values.get("ONESTOP_PACKS_DIR")
     log_format = values.get("ONESTOP_LOG_FORMAT", "console")
     if log_format not in get_args(LogFormat):
@@ -75,7 +113,25 @@ def read_settings(environment: Mapping[str, str] | None = None, dotenv: Path = P
         _pii_keys(values),
         _oidc(values),
         cast("RosterMode", roster),
+        _number(values, "ONESTOP_QUEUE", QUEUE, _MOST_WAITING),
+        _number(values, "ONESTOP_DRAIN_SECONDS", 0, _LONGEST_DRAIN),
     )
+
+
+def _check_names(values: Mapping[str, str]) -> None:
+    """Refuse a name that is nearly one of ours: a setting that is not read is worse than none."""
+    for name in sorted(values):
+        if name.startswith("ONESTOP_") and name not in _NAMES:
+            meant = get_close_matches(name, _NAMES, 1, _NEARLY)
+            if meant:
+                raise SettingsError(f"{name}: there is no such setting; {meant[0]} is meant?")
+
+
+def _number(values: Mapping[str, str], name: str, default: int, most: int) -> int:
+    text = values.get(name, str(default))
+    if not re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) or int(text) > most:
+        raise SettingsError(f"{name}: expected a whole number from 0 to {most:,}")
+    return int(text)
 
 
 def _pii_keys(values: Mapping[str, str]) -> tuple[str | None, ...]:

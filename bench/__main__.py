@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import core, files, insurers, ledgers, previews
+from bench import core, files, insurers, ledgers, operations, previews
 from bench.report import Goal, Table, goals_table, machine, show, write_document
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -19,7 +19,9 @@ PAGE_WIDTH = 120  # where no terminal gives one
 def options() -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", choices=("core", "files", "previews", "ledger", "insurers"), help="measure one part")
+    parser.add_argument(
+        "--only", choices=("core", "files", "previews", "ledger", "insurers", "operations"), help="measure one part"
+    )
     parser.add_argument("--quick", action="store_true", help="a few short rounds: does it run, not how fast")
     parser.add_argument("--full", action="store_true", help=f"also the memory at {MANY:,} bills (some minutes, 2 GB)")
     parser.add_argument("--write", action="store_true", help="rewrite docs/benchmarks.md")
@@ -56,6 +58,8 @@ def main() -> None:
         if chosen.full or chosen.only == "insurers":
             rows = FEW if chosen.quick else MANY
             parts["insurers"] = lambda: insurers.measure(rows, 1 if chosen.quick else 3, say)
+        if chosen.full or chosen.only == "operations":
+            parts["operations"] = lambda: operations.measure(6.0 if chosen.quick else 60.0, say)
         results = [part() for name, part in parts.items() if chosen.only in (None, name)]
     tables = [table for found, _ in results for table in found]
     tables.insert(0, goals_table(goal for _, goals in results for goal in goals))

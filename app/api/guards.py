@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import traceback
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from app.api.state import Now
     from app.observe.logs import Log
     from app.observe.metrics import Metrics
 
@@ -26,6 +28,10 @@ Answer: TypeAlias = "Callable[[Request, Exception], Response]"
 Answers: TypeAlias = "Mapping[type[Exception], Answer]"
 
 UNMATCHED: Final = "unmatched"
+# W3C Trace Context: version, trace, parent, flags. A trace of zeros is none.
+_TRACE: Final = re.compile(
+    rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"
+).fullmatch
 
 
 class Observed:
@@ -34,9 +40,10 @@ class Observed:
     `answers` knows those that are to be expected; any other is a mistake of ours.
     """
 
-    def __init__(self, app: ASGIApp, answers: Answers, metrics: Metrics, log: Log) -> None:
+    def __init__(self, app: ASGIApp, answers: Answers, now: Now, metrics: Metrics, log: Log) -> None:
         self.app = app
         self.answers = answers
+        self.now = now
         self.metrics = metrics
         self.log = log
 
@@ -45,7 +52,7 @@ class Observed:
             await self.app(scope, receive, send)
             return
         began = perf_counter()
-        request_id = scope[REQUEST_ID] = os.urandom(16).hex()
+        request_id = scope[REQUEST_ID] = _trace_of(scope["headers"]) or os.urandom(16).hex()
         status = 0
 
         async def observed_send(message: Message) -> None:
@@ -53,6 +60,9 @@ class Observed:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+                if self.now.is_draining:
+                    # Whoever comes again comes to another one.
+                    message["headers"].append((b"connection", b"close"))
             await send(message)
 
         try:
@@ -60,7 +70,7 @@ class Observed:
         except Exception as error:  # the last line of defence: logged, counted, answered
             answer = self._expected(error)
             if status or answer is None:
-                self._log_mistake(error, request_id)
+                log_mistake(self.log, error, request_id)
             if status:
                 # The answer has begun: only a cut connection can say that it is not whole.
                 raise
@@ -80,11 +90,22 @@ class Observed:
         self.metrics.request(route, method, status, seconds)
         self.log.request(request_id, seconds, key_id_in(scope), route, method, status)
 
-    def _log_mistake(self, error: Exception, request_id: str) -> None:
-        # The message of an exception may hold what a caller sent; its type and place do not.
-        frames = traceback.extract_tb(error.__traceback__)
-        where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-8:]))
-        self.log.error("mistake", request_id=request_id, error=type(error).__name__, where=where)
+
+def log_mistake(log: Log, error: Exception, request_id: str | None) -> None:
+    """Log a mistake of ours: its message may hold what a caller sent; its type and place do not."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-8:]))
+    of = {} if request_id is None else {"request_id": request_id}
+    log.error("mistake", **of, error=type(error).__name__, where=where)
+
+
+def _trace_of(headers: list[tuple[bytes, bytes]]) -> str | None:
+    """The trace that a request is part of, which is its id then; None where it says none, or not in that form."""
+    for name, value in headers:
+        if name == b"traceparent":
+            found = _TRACE(value)
+            return None if found is None else found[1].decode()
+    return None
 
 
 def _internal_error() -> Response:

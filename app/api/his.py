@@ -79,32 +79,8 @@ def _settling(parts: Parts) -> APIRouter:
         body = await read_body(request)
         if isinstance(body, problems.Document):
             return parts.refuse(body)
-        is_small = len(body) <= _AT_ONCE
-        began = perf_counter()
-        asked = read(body) if is_small else await to_thread.run_sync(read, body, limiter=large_bills)
-        reading = perf_counter() - began
-        if isinstance(asked, problems.Document):
-            parts.metrics.calculated(reading)
-            return parts.refuse(asked)
-        if not access_of(request).has_facility(asked.bill.facility.code):
-            return parts.refuse(ledger_requests.other_facility())
-        check = None if parts.recorder.roster == "off" else await _check(parts, asked)
-        year: YearToDate | None = asked.year_to_date
-        source: Literal["ledger", "request"] = "request"
-        if year is None:
-            named = parts.pseudonyms.named(asked.person_id)
-            ledger = parts.recorder.ledger
-            year = await parts.in_ledger(ledger_year, asked.bill, named, parts.catalogue, ledger)
-            source = "ledger"
-        began = perf_counter()
-        what = (asked.bill, year, source, parts.catalogue, check, parts.recorder.roster)
-        result = settled(*what) if is_small else await to_thread.run_sync(settled, *what, limiter=large_bills)
-        seconds = reading + perf_counter() - began
-        if isinstance(result, Settled):
-            parts.metrics.settled(result.settlement, seconds)
-            return Response(result.body, media_type=JSON)
-        parts.metrics.calculated(seconds)
-        return parts.refuse(result)
+        with parts.calculation_queue:
+            return await _previewed(parts, body, access_of(request), large_bills)
 
     @routes.post(SETTLEMENTS, status_code=201, responses=answers({201: Settlement, 200: Settlement}, *_BODY, 409, 503))
     async def settle_a_bill(request: Request) -> Response:
@@ -119,6 +95,35 @@ def _settling(parts: Parts) -> APIRouter:
         return await parts.in_ledger(ledger_requests.settle, parts, body, access_of(request), by_of(request))
 
     return routes
+
+
+async def _previewed(parts: Parts, body: bytes, access: Access, large_bills: CapacityLimiter) -> Response:
+    recorder = parts.recorder
+    is_small = len(body) <= _AT_ONCE
+    began = perf_counter()
+    asked = read(body) if is_small else await to_thread.run_sync(read, body, limiter=large_bills)
+    reading = perf_counter() - began
+    if isinstance(asked, problems.Document):
+        parts.metrics.calculated(reading)
+        return parts.refuse(asked)
+    if not access.has_facility(asked.bill.facility.code):
+        return parts.refuse(ledger_requests.other_facility())
+    check = None if recorder.roster == "off" else await _check(parts, asked)
+    year: YearToDate | None = asked.year_to_date
+    source: Literal["ledger", "request"] = "request"
+    if year is None:
+        named = parts.pseudonyms.named(asked.person_id)
+        year = await parts.in_ledger(ledger_year, asked.bill, named, recorder.catalogue, recorder.ledger)
+        source = "ledger"
+    began = perf_counter()
+    what = (asked.bill, year, source, recorder.catalogue, check, recorder.roster)
+    result = settled(*what) if is_small else await to_thread.run_sync(settled, *what, limiter=large_bills)
+    seconds = reading + perf_counter() - began
+    if isinstance(result, Settled):
+        parts.metrics.settled(result.settlement, seconds)
+        return Response(result.body, media_type=JSON)
+    parts.metrics.calculated(seconds)
+    return parts.refuse(result)
 
 
 async def _check(parts: Parts, asked: Asked) -> StatusCheck:

@@ -10,9 +10,9 @@ from fastapi.responses import PlainTextResponse
 from app.api import problems
 from app.api.openapi import answers
 from app.api.policies import policies_answer, policy_answer
+from app.api.readiness import missing
 from app.api.schemas import Area, Health, Policies, Policy
-from app.store import schema
-from app.usecases.rekey_persons import KeyUnknown, check_person_keys
+from app.api.vitals import say_at_once
 
 if TYPE_CHECKING:
     from app.api.state import Parts
@@ -30,14 +30,16 @@ def router(parts: Parts) -> APIRouter:
     @routes.get("/readyz", responses=answers({200: Health}, 503))
     async def is_it_ready() -> Response:
         """Say that bills can be settled and recorded: packs loaded, ledger reachable, its schema and key known."""
-        missing = await parts.in_ledger(_missing, parts)
-        if missing is not None:
-            return parts.refuse(missing)
+        # Never sent away: whoever has much to do is not to be taken for one that can do nothing.
+        found = await parts.in_ledger_at_once(missing, parts)
+        if found is not None:
+            return parts.refuse(found)
         return Response(Health(status="ready").model_dump_json(), media_type="application/json")
 
     @routes.get("/metrics", response_class=PlainTextResponse)
     def read_the_metrics() -> Response:
         """Give the metrics in Prometheus's text format."""
+        say_at_once(parts)
         return PlainTextResponse(parts.metrics.render(), media_type="text/plain; version=0.0.4")
 
     @routes.get("/v1/policies")
@@ -55,13 +57,3 @@ def router(parts: Parts) -> APIRouter:
         return Response(policy_answer(parts.catalogue, pack).model_dump_json(), media_type="application/json")
 
     return routes
-
-
-def _missing(parts: Parts) -> problems.Document | None:
-    """What stands in the way, in words; None where nothing does."""
-    try:
-        schema.check(parts.recorder.ledger)
-        check_person_keys(parts.recorder.ledger, parts.pseudonyms)
-    except (schema.SchemaDiffers, KeyUnknown) as error:
-        return problems.document(problems.LEDGER_UNREACHABLE, f"Not ready: {error}.")
-    return None

@@ -34,6 +34,8 @@ INTERNAL_ERROR: Final = Problem("internal_error", 500, "The service made a mista
 LEDGER_UNREACHABLE: Final = Problem("ledger_unreachable", 503, "The ledger cannot be reached")
 LEDGER_BUSY: Final = Problem("ledger_busy", 503, "The ledger is busy")
 ISSUER_UNREACHABLE: Final = Problem("issuer_unreachable", 503, "The identity provider cannot be reached")
+OVERLOADED: Final = Problem("overloaded", 503, "Too many requests at once")
+DRAINING: Final = Problem("draining", 503, "The service is about to stop")
 OUTCOME_UNKNOWN: Final = Problem("outcome_unknown", 503, "Whether it was recorded is not known yet")
 # Answered beside the application, so no operation of the OpenAPI document has it.
 CLIENT_GONE: Final = Problem("client_gone", 499, "The client went away")
@@ -56,6 +58,8 @@ ALL_PROBLEMS: Final = (
     LEDGER_BUSY,
     OUTCOME_UNKNOWN,
     ISSUER_UNREACHABLE,
+    OVERLOADED,
+    DRAINING,
 )
 
 # After so many seconds a request that got 503 is worth another try.
@@ -64,6 +68,8 @@ RETRY_SECONDS: Final = {
     LEDGER_BUSY.code: 1,
     OUTCOME_UNKNOWN.code: 1,
     ISSUER_UNREACHABLE.code: 5,
+    OVERLOADED.code: 1,
+    DRAINING.code: 1,
 }
 
 PARAMETER_INVALID: Final = Refusal(FIELD_INVALID.code, "The parameter has the wrong form; /docs says which it has.")

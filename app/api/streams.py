@@ -68,4 +68,4 @@ async def exported(  # noqa: PLR0913 # what a table is made of
 def _ahead(
     parts: Parts, piece: Callable[[Item], tuple[list[Item], bytes]], items: list[Item]
 ) -> asyncio.Task[tuple[list[Item], bytes]] | None:
-    return asyncio.ensure_future(parts.in_ledger(piece, items[-1])) if len(items) == ROWS_AT_ONCE else None
+    return asyncio.ensure_future(parts.in_ledger_at_once(piece, items[-1])) if len(items) == ROWS_AT_ONCE else None

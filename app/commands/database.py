@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from app.commands.ledgers import FOUND_EXIT, fail, opened_ledger
+from app.commands.ledgers import FOUND_EXIT, fail, note_end, opened_ledger
 from app.commands.processes import unwinding_when_stopped
 from app.commands.progress import progress_bar
 
@@ -66,6 +66,7 @@ def backup(
         with unwinding_when_stopped(), opened_ledger("db backup") as ledger:
             _refuse_to_lose(file, _source(ledger), force=force)
             version = _copy(ledger, file)
+            note_end("db backup", ledger, "backup", file.stat().st_size, 0)
     except KeyboardInterrupt:
         typer.echo(f"onestop db backup: stopped, {file} is not written", err=True)
         raise typer.Exit(INTERRUPTED_EXIT) from None

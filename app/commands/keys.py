@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-from datetime import UTC, date, datetime
+from datetime import date
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from app.commands.ledgers import FOUND_EXIT, fail, opened_ledger, operator, pseudonyms_of
+from app.commands.ledgers import FOUND_EXIT, clock, fail, opened_ledger, operator, pseudonyms_of
 from app.commands.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def mint(
     _check_bounds(role, facilities, areas)
     day = _day(expires)
     with opened_ledger("key mint", at_head=True) as ledger:
-        key = mint_key(ledger, _clock, Bounds(role.value, facilities, areas, day), operator())
-    if day is not None and day < _clock().date():
+        key = mint_key(ledger, clock, Bounds(role.value, facilities, areas, day), operator())
+    if day is not None and day < clock().date():
         typer.echo(f"onestop key mint: {day} is past, so the key counts on no day", err=True)
     typer.echo("Keep it: it is shown this once.", err=True)
     typer.echo(key)
@@ -90,7 +90,7 @@ def revoke(key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's i
         # It may be a whole key, which is not to be repeated.
         fail("key revoke", "expected the id of a key, eight hexadecimal digits: `onestop key list` shows them")
     with opened_ledger("key revoke", at_head=True) as ledger:
-        known = revoke_key(ledger, _clock, key_id, operator())
+        known = revoke_key(ledger, clock, key_id, operator())
     if known is None:
         fail("key revoke", f"there is no key {key_id}: `onestop key list` shows them", FOUND_EXIT)
     if known.revoked_at is not None:
@@ -111,7 +111,7 @@ def rotate_pii() -> None:
     pseudonyms = pseudonyms_of("key rotate-pii")
     try:
         with opened_ledger("key rotate-pii", at_head=True) as ledger, progress_bar("rows") as show:
-            moved = rekey_persons(ledger, _clock, pseudonyms, operator(), show)
+            moved = rekey_persons(ledger, clock, pseudonyms, operator(), show)
     except KeyUnknown as error:
         fail("key rotate-pii", str(error))
     newest = pseudonyms.key_ids[-1]
@@ -119,10 +119,6 @@ def rotate_pii() -> None:
         typer.echo(f"all persons are under the key {newest}: nothing to do")
     else:
         typer.echo(f"{moved.persons:,} persons moved from {moved.key_id} to {newest}, with {moved.rows:,} rows")
-
-
-def _clock() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251 # a door: it hands the clock in
 
 
 def _check_bounds(role: Role, facilities: frozenset[str], areas: frozenset[str]) -> None:
@@ -154,7 +150,7 @@ def _day(text: str | None) -> date | None:
 def _state(row: KeyRow) -> str:
     if row.revoked_at is not None:
         return f"revoked {row.revoked_at[:10]}"
-    if row.expires_on is not None and row.expires_on < _clock().date():
+    if row.expires_on is not None and row.expires_on < clock().date():
         return f"expired {row.expires_on}"
     return f"to {row.expires_on}" if row.expires_on else "in force"
 

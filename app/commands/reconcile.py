@@ -5,14 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from app.commands.ledgers import FOUND_EXIT, fail, opened_ledger, operator
+from app.commands.ledgers import FOUND_EXIT, clock, fail, opened_ledger, operator
 from app.commands.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _run(
     side = _side(payer, days, areas)
     try:
         with opened_ledger(_COMMAND, at_head=True) as ledger, progress_bar(file.name) as show:
-            recorder = Recorder(ledger, load_shipped(), _clock, records)
+            recorder = Recorder(ledger, load_shipped(), clock, records)
             rows = _counted(read_rows(file, _FORMS[file.suffix.lower()], Period(*days)), show)
             bounds = f"admin {names_text(areas)}"
             run = use_case.reconcile(recorder, side, bounds, rows, mark, operator(), write_run)
@@ -157,10 +157,6 @@ def _day(option: str, text: str) -> date:
     if day is None or day.isoformat() != text or day == date.max:
         fail(_COMMAND, f"{option}: expected a day such as 2026-11-30")
     return day
-
-
-def _clock() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251 # a door: it hands the clock in
 
 
 def _print(members: dict[str, Any], out: Path | None) -> None:

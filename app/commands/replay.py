@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
-from app.commands.ledgers import FOUND_EXIT, fail, opened_ledger
+from app.commands.ledgers import FOUND_EXIT, fail, note_end, opened_ledger
 from app.commands.processes import WorkerLost, cores, unwinding_when_stopped
 from app.commands.progress import progress_bar
 from app.commands.workers import work_through
@@ -107,6 +107,8 @@ def _replay(first: datetime | None, last: datetime | None, output: str, workers:
     days = Days(first.date() if first else None, last.date() if last else None)
     with opened_ledger("replay", at_head=True) as ledger:
         outcome = _go_over(ledger, days, workers)
+        if first is None and last is None:
+            note_end("replay", ledger, "replay", outcome.seen.records, outcome.seen.faults.count)
     if output == "json":
         typer.echo(json.dumps(_document(outcome), ensure_ascii=False, indent=2))
     else:

@@ -14,15 +14,25 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 import typer
 
 from app.commands.doors import listen
+from app.commands.kept_packs import KeptPacks
 from app.commands.processes import cores
 from app.policies.catalogue import load_shipped
 from app.policies.errors import PacksRefused
-from app.settings import Settings, SettingsError, read_settings
+from app.settings import EVERY, Settings, SettingsError, read_settings
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
+
+    from uvicorn import Config
+
+    from app.observe.logs import Log
 
 DRAIN_SECONDS: Final = 30
+SETTINGS_HELP: Final = "\n\n".join(
+    ["Settings, from the environment or a file .env; docs/operations.md has the same:"]
+    + [f"{setting.name} ({setting.default}): {setting.what}" for setting in EVERY]
+)
 USAGE_EXIT: Final = 2
 
 
@@ -44,11 +54,8 @@ def serve(
         _fail(f"--host {host}: ONESTOP_PII_KEY is not set, so person ids would be kept under a key that all know")
     # The server answers what is in flight, then raises the signal again: asked politely, it has done its work.
     signal.signal(signal.SIGTERM, _leave)
-    with _listener(host, port, workers) as listener, tempfile.TemporaryDirectory(prefix="onestop-metrics-") as folder:
-        if workers > 1:
-            # Read by prometheus_client when a worker first imports it: the workers then count together.
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        _run(listener, host, settings, workers, packs, is_reachable=is_reachable)
+    with _listener(host, port, workers) as listener, tempfile.TemporaryDirectory(prefix="onestop-serve-") as folder:
+        _run(listener, host, settings, workers, packs, Path(folder), is_reachable=is_reachable)
 
 
 def _check_issuer(settings: Settings) -> None:
@@ -89,14 +96,19 @@ def _check_schema(settings: Settings) -> bool:
     return True
 
 
-def _run(
-    listener: socket.socket, host: str, settings: Settings, workers: int, packs: int, *, is_reachable: bool
+def _run(  # what a service is made of
+    listener: socket.socket,
+    host: str,
+    settings: Settings,
+    workers: int,
+    packs: int,
+    folder: Path,
+    *,
+    is_reachable: bool,
 ) -> None:
     from uvicorn import Config, Server
 
-    from app.api.cores import let_workers_stay
     from app.api.protocol import Http
-    from app.api.workers import Workers
     from app.observe.logs import Log, library_lines
 
     port = listener.getsockname()[1]
@@ -120,15 +132,29 @@ def _run(
     # Ctrl-C is how a person ends it, and no mistake.
     with suppress(KeyboardInterrupt):
         if workers > 1:
-            if workers == cores():
-                let_workers_stay()
-            Workers(config, listener, say_so).run()
+            _run_workers(config, listener, settings, folder, log, say_so)
         else:
             say_so()
             server = Server(config)
             # From here on an event loop may be half made, and is none to raise through.
             signal.signal(signal.SIGTERM, server.handle_exit)
             server.run([listener])
+
+
+def _run_workers(  # what they share
+    config: Config, listener: socket.socket, settings: Settings, folder: Path, log: Log, say_so: Callable[[], None]
+) -> None:
+    from app.api.cores import let_workers_stay
+    from app.api.workers import Workers
+
+    # Read by prometheus_client when a worker first imports it: the workers then count together.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    packs = KeptPacks(settings.packs_dir, folder, log)
+    if settings.packs_dir is not None and packs.renew():
+        os.environ["ONESTOP_PACKS_DIR"] = str(packs.place)
+    if config.workers == cores():
+        let_workers_stay(str(folder))
+    Workers(config, listener, log, say_so, packs.renew).run()
 
 
 def _listener(host: str, port: int, workers: int) -> socket.socket:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from importlib.metadata import version
+from math import nan
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 METHODS: Final = frozenset(("GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"))
 # A calculation takes from some tens of microseconds to some tens of milliseconds.
 _SECONDS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+
+# A lock is free at once, or behind a few bills of the same person; at three seconds the ledger gives up.
+_WAIT_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0)
+_Mode: TypeAlias = Literal["livemax", "livemin", "livesum", "livemostrecent"]
 
 _PAYERS: Final = {
     "basic_insurance": "pooled_fund",
@@ -32,7 +38,7 @@ _PAYERS: Final = {
 class Metrics:
     """One application's metrics. Two applications in one process share nothing."""
 
-    def __init__(self, packs: int) -> None:
+    def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "onestop_requests", "Requests answered.", ("route", "method", "status"), registry=self._registry
@@ -57,15 +63,39 @@ class Metrics:
             "onestop_ledger_settlements", "Bills recorded, and requests answered again.", ("outcome",),
             registry=self._registry,
         )  # fmt: skip # one counter
-        self._packs = Gauge(
-            "onestop_policy_packs", "Policy packs loaded.", registry=self._registry, multiprocess_mode="mostrecent"
+        self._waits = Histogram(
+            "onestop_ledger_wait_seconds", "Time that a transaction waited, for a connection or for others' locks.",
+            ("for",), buckets=_WAIT_SECONDS, registry=self._registry,
+        )  # fmt: skip # one histogram
+        self._build = self._gauge("build_info", "The release that serves.", "livemax", "version")
+        self._build.labels(version("onestop-settlement")).set(1)
+        self._packs = self._gauge("policy_packs", "Policy packs loaded.", "livemostrecent")
+        self._pack_days = self._gauge(
+            "pack_days_left",
+            "Days until a pack in force ends, where none follows it.",
+            "livemostrecent",
+            "policy",
+            "area",
         )
-        self._packs.set(packs)
+        self._ready = self._gauge("ready", "Whether bills can be settled and recorded, 1 or 0.", "livemin")
+        self._queue_requests = self._gauge("queue_requests", "Most places taken in a queue lately.", "livesum", "queue")
+        self._queue_limit = self._gauge("queue_limit", "Places in a queue.", "livesum", "queue")
+        self._connections = self._gauge("ledger_connections", "Connections to the database in use.", "livesum")
+        self._connection_limit = self._gauge("ledger_connection_limit", "Connections there may be.", "livesum")
+        self._job_age = self._gauge("job_age_seconds", "Time since a job last ended.", "livemostrecent", "job")
+        self._job_faults = self._gauge("job_faults", "What a job last found wrong.", "livemostrecent", "job")
+        self._job_records = self._gauge("job_records", "What a job last went over.", "livemostrecent", "job")
+        self._backup_lag = self._gauge("backup_lag_seconds", "Age of what is not archived yet.", "livemostrecent")
         # Asking for a child by its labels takes longer than counting it; all labels are from fixed sets.
         self._request_of = cache(self._requests.labels)
         self._request_seconds_of = cache(self._request_seconds.labels)
         self._paid_of = cache(self._paid_counters)
         self._ledger_of = cache(self._ledger.labels)
+        self._waits_of = cache(self._waits.labels)
+        self._ended: dict[tuple[str, str], int] = {}
+
+    def _gauge(self, name: str, what: str, mode: _Mode, *labels: str) -> Gauge:
+        return Gauge(f"onestop_{name}", what, labels, multiprocess_mode=mode, registry=self._registry)
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request under its route's template, never its path, and one of the `METHODS`, or `other`."""
@@ -103,6 +133,44 @@ class Metrics:
     def refused(self, code: str) -> None:
         """Count a refused request."""
         self._refusals.labels(code).inc()
+
+    def waited(self, what: str, seconds: float) -> None:
+        """Note how long a transaction waited for a connection or for locks."""
+        self._waits_of(what).observe(seconds)
+
+    def packs(self, loaded: int, days_left: dict[tuple[str, str], int]) -> None:
+        """Say how many packs are loaded, and which of those in force end, as id and area, in how many days."""
+        self._packs.set(loaded)
+        for gone in self._ended.keys() - days_left.keys():
+            # A series that was there cannot be taken back from the other workers' sum; this one is no number.
+            self._pack_days.labels(*gone).set(nan)
+        for pack, days in days_left.items():
+            self._pack_days.labels(*pack).set(days)
+        self._ended = days_left
+
+    def queue(self, name: str, taken: int, limit: int) -> None:
+        """Say how full a queue was."""
+        self._queue_requests.labels(name).set(taken)
+        self._queue_limit.labels(name).set(limit)
+
+    def connections(self, in_use: int, limit: int) -> None:
+        """Say how many connections to the database are at work."""
+        self._connections.set(in_use)
+        self._connection_limit.set(limit)
+
+    def ready(self, *, is_ready: bool) -> None:
+        """Say whether bills can be settled and recorded."""
+        self._ready.set(is_ready)
+
+    def job(self, name: str, age: float, records: int, faults: int) -> None:
+        """Say how a job last ended, and how many seconds ago."""
+        self._job_age.labels(name).set(age)
+        self._job_records.labels(name).set(records)
+        self._job_faults.labels(name).set(faults)
+
+    def backup_lag(self, seconds: float | None) -> None:
+        """Say how old is what is not archived; None where nothing waits, or nobody archives."""
+        self._backup_lag.set(seconds or 0)
 
     def render(self) -> bytes:
         """Write the metrics in Prometheus's text format, of all workers where there are several."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from app.settlement.pack import Pack
 
 _REGION_DIGITS = 2
+# How long a pack that ended counts as one that should have been followed.
+_REMEMBERED = timedelta(days=60)
 _HEADER = frozenset({"name", "extends", "title", "area", "scheme", "effective_from", "effective_to"})
 
 
@@ -56,6 +58,21 @@ class Catalogue:
             if begins <= day <= ends:
                 return pack
         return None
+
+    def days_left(self, today: date) -> dict[tuple[str, str], int]:
+        """In how many days each pack ends that is in force and that none follows, by its id and area.
+
+        One that has ended lately is among them, below 0, until another is there: an area without rules settles nothing.
+        """
+        found = {}
+        for periods in self._by_area.values():
+            for begins, ends, pack in periods:
+                after = ends + timedelta(days=1) if ends < date.max else None
+                if after is None or not begins <= today <= ends + _REMEMBERED:
+                    continue
+                if not any(other.begins <= after <= other.ends for other in periods):
+                    found[pack.id, pack.area] = (ends - today).days
+        return found
 
     @property
     def packs(self) -> tuple[Pack, ...]:

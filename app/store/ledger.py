@@ -6,12 +6,12 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Literal, TypeAlias, TypeVar
 
 from psycopg.types.numeric import Int8BinaryDumper
 from sqlalchemy import create_engine, event, exc, make_url
 
-from app.store.together import CommitBroke, commit_together
+from app.store.together import WAITED, CommitBroke, commit_together, tell_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,12 +21,16 @@ if TYPE_CHECKING:
     from app.store.person_keys import PersonKeys
     from app.store.together import Statement
 
+Wait = Literal["connection", "lock"]
+# Hears for what a transaction waited, and how many seconds.
+Waited: TypeAlias = "Callable[[Wait, float], None]"
 Result = TypeVar("Result")
 
 # More threads than these only add latency: measured on two cores, docs/benchmarks.md.
 CONNECTIONS: Final = 8
-# Beside the threads: for a comparison of books, which takes its time in a thread of its own.
-SPARE_CONNECTIONS: Final = 1
+# Beside the threads, each in one of its own: a comparison of books, which takes its time; the keys and what /metrics
+# says, which are not to wait for bills.
+SPARE_CONNECTIONS: Final = 3
 POOL_SECONDS: Final = 2.0
 CONNECT_SECONDS: Final = 3
 LOCK_SECONDS: Final = 3
@@ -66,8 +70,9 @@ class TryAgain(Exception):
 class Ledger:
     """A database and its pool of connections. Reaches for the database only when it is first asked something."""
 
-    def __init__(self, url: str) -> None:
-        self.engine = _engine(database_url(url))
+    def __init__(self, url: str, waited: Waited | None = None) -> None:
+        self._waited = waited
+        self.engine = _engine(database_url(url), waited)
         self._reading = self.engine.execution_options(onestop_writes=False)
         # Hashes of packs that a committed transaction has kept.
         self.packs_kept: set[str] = set()
@@ -106,6 +111,11 @@ class Ledger:
         """Run a piece of work that changes nothing, on one state of the ledger. Raises as `write`."""
         return self._run(_Transaction(work, lambda _: False, lambda _: (), writes=False))
 
+    @property
+    def connections_in_use(self) -> int:
+        """How many connections are at work at this moment, of `CONNECTIONS` and a spare one."""
+        return int(self.engine.pool.checkedout())  # type: ignore[attr-defined]  # of every pool that we make
+
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()
@@ -121,12 +131,16 @@ class Ledger:
         raise AssertionError("the last attempt returns or raises")
 
     def _attempt(self, transaction: _Transaction[Result]) -> Result:
+        began = time.perf_counter()
         try:
             connection = (self.engine if transaction.writes else self._reading).connect()
         except exc.TimeoutError as error:
             raise LedgerBusy("no connection came free in time") from error
         except exc.DBAPIError as error:
             raise LedgerUnreachable("the database does not answer") from error
+        finally:
+            if self._waited is not None:
+                self._waited("connection", time.perf_counter() - began)
         with connection:
             try:
                 result = transaction.work(connection)
@@ -203,9 +217,9 @@ def database_url(url: str) -> URL:
     return parsed
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, waited: Waited | None) -> Engine:
     if url.get_backend_name() == "sqlite":
-        return _sqlite(url)
+        return _sqlite(url, waited)
     options = {
         "lock_timeout": f"{LOCK_SECONDS}s",
         "statement_timeout": f"{STATEMENT_SECONDS}s",
@@ -220,6 +234,7 @@ def _engine(url: URL) -> Engine:
         max_overflow=SPARE_CONNECTIONS,
         pool_timeout=POOL_SECONDS,
         hide_parameters=True,
+        execution_options={WAITED: waited},
         connect_args={
             "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
             "connect_timeout": CONNECT_SECONDS,
@@ -241,13 +256,14 @@ def _engine(url: URL) -> Engine:
     return engine
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, waited: Waited | None) -> Engine:
     engine = create_engine(
         url,
         pool_size=CONNECTIONS,
         max_overflow=SPARE_CONNECTIONS,
         pool_timeout=POOL_SECONDS,
         hide_parameters=True,
+        execution_options={WAITED: waited},
         # The transactions are ours (below); Python's module would begin them too late.
         connect_args={"isolation_level": None, "check_same_thread": False, "timeout": LOCK_SECONDS},
     )
@@ -263,6 +279,13 @@ def _sqlite(url: URL) -> Engine:
     def _begin(connection: Connection) -> None:
         # Whoever will write takes the lock first: what it reads is then what it writes on top of.
         writes = connection.get_execution_options().get("onestop_writes", True)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if not writes:
+            connection.exec_driver_sql("BEGIN")
+            return
+        began = time.perf_counter()
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        finally:
+            tell_wait(connection, time.perf_counter() - began)
 
     return engine

@@ -72,7 +72,7 @@ def state_of(row: Row) -> YearState:
 
 def lock_year(connection: Connection, person_year: PersonYear) -> YearState:
     """Lock a person's year until the end of the transaction, and give its state."""
-    _, row = run_together(connection, locking_year(connection, person_year))
+    _, row = run_together(connection, locking_year(connection, person_year), locks=True)
     assert row is not None, "it was inserted, or somebody else's was there"
     return state_of(row)
 

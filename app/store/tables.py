@@ -60,6 +60,7 @@ ACTION_LENGTH: Final = 32
 CLIENT_LENGTH: Final = 39
 REQUEST_ID_LENGTH: Final = 32
 RECORD_LENGTH: Final = 64
+JOB_LENGTH: Final = 16
 
 BEFORE: Final = tuple(f"before_{name}" for name in YearToDate._fields)
 PAID: Final = tuple(f"paid_{name}" for name in Payers._fields)
@@ -270,6 +271,16 @@ person_keys = Table(
     Column("next_id", String(KEY_ID_LENGTH)),
     Column("moved_to", String(HASH_LENGTH), nullable=False),
     CheckConstraint("one = 1", name="one"),
+)
+
+# State: how each job last ended, so that /metrics can say how long ago.
+jobs = Table(
+    "jobs",
+    METADATA,
+    Column("job", String(JOB_LENGTH), primary_key=True),
+    Column("ended_at", String(TIME_LENGTH), nullable=False),
+    Column("records", BigInteger, nullable=False),
+    Column("faults", BigInteger, nullable=False),
 )
 
 # Who may come in: a key's hash, never the key.

@@ -7,6 +7,7 @@ longer than the statements. So this speaks to libpq through psycopg's wrapper (`
 from __future__ import annotations
 
 from functools import lru_cache
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
 import psycopg
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 Row: TypeAlias = "tuple[Any, ...]"
 
 
+# The option of a connection that holds the ledger's watcher.
+WAITED: Final = "onestop_waited"
+
+
 class Statement(NamedTuple):
     """A statement that is put together once, and this time's values."""
 
@@ -39,14 +44,28 @@ class CommitBroke(Exception):
     """The transaction's COMMIT was sent and did not come back well; its cause is the database's error."""
 
 
-def run_together(connection: Connection, statements: Sequence[Statement]) -> list[Row | None]:
+def run_together(connection: Connection, statements: Sequence[Statement], *, locks: bool = False) -> list[Row | None]:
     """Run statements in their order: of each the first row that it gives back.
 
-    An error is the first statement's that failed, as SQLAlchemy tells it; none after it has been run.
+    An error is the first statement's that failed, as SQLAlchemy tells it; none after it has been run. With `locks` they
+    wait for others' transactions, and the ledger's watcher hears how long.
     """
-    if connection.dialect.name == "postgresql":
+    if connection.dialect.name != "postgresql":
+        return [_first(connection, statement) for statement in statements]
+    if not locks:
         return _pipelined(connection, statements, commits=False)
-    return [_first(connection, statement) for statement in statements]
+    began = perf_counter()
+    try:
+        return _pipelined(connection, statements, commits=False)
+    finally:
+        tell_wait(connection, perf_counter() - began)
+
+
+def tell_wait(connection: Connection, seconds: float) -> None:
+    """Tell the ledger's watcher how long a transaction waited for others' locks."""
+    waited = connection.get_execution_options().get(WAITED)
+    if waited is not None:
+        waited("lock", seconds)
 
 
 def commit_together(connection: Connection, statements: Sequence[Statement]) -> None:

@@ -138,7 +138,7 @@ def _take_key_and_lock(  # noqa: PLR0913 # all that is sent together
         if recorder.roster != "off":
             statements.append(asking_roster(to_settle.person, to_settle.bill.encounter.discharged_on))
     for _ in range(_LOOKS):
-        keys, taken, *found = run_together(connection, statements)[len(holding) - 1 :]
+        keys, taken, *found = run_together(connection, statements, locks=True)[len(holding) - 1 :]
         see_keys(connection, recorder.ledger, keys, forms, to_settle)
         if taken is not None:
             word = word_of(found.pop()) if found and recorder.roster != "off" else None

@@ -1,0 +1,1 @@
+"""Operating the service: what happens around its requests, with the real processes."""
