@@ -82,9 +82,9 @@ class Metrics:
         self._queue_limit = self._gauge("queue_limit", "Places in a queue.", "livesum", "queue")
         self._connections = self._gauge("ledger_connections", "Connections to the database in use.", "livesum")
         self._connection_limit = self._gauge("ledger_connection_limit", "Connections there may be.", "livesum")
-        self._job_age = self._gauge("job_age_seconds", "Time since a job last ended.", "livemostrecent", "job")
-        self._job_faults = self._gauge("job_faults", "What a job last found wrong.", "livemostrecent", "job")
-        self._job_records = self._gauge("job_records", "What a job last went over.", "livemostrecent", "job")
+        self._job_age = self._gauge("job_age_seconds", "Time since a job last ended.", "livemostrecent", "task")
+        self._job_faults = self._gauge("job_faults", "What a job last found wrong.", "livemostrecent", "task")
+        self._job_records = self._gauge("job_records", "What a job last went over.", "livemostrecent", "task")
         self._backup_lag = self._gauge("backup_lag_seconds", "Age of what is not archived yet.", "livemostrecent")
         # Asking for a child by its labels takes longer than counting it; all labels are from fixed sets.
         self._request_of = cache(self._requests.labels)
