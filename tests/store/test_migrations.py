@@ -86,6 +86,7 @@ def test_a_ledger_from_before_keeps_the_key_of_its_persons(ledger: Ledger) -> No
 
     def back(connection: Connection) -> None:
         connection.execute(text("DROP TABLE person_keys"))
+        connection.execute(text("DROP TABLE jobs"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
 
     ledger.write(back)
