@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +15,18 @@ if TYPE_CHECKING:
 def cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def keep_freed_memory() -> None:
+    """Let this process and those it forks keep what they free, for blocks that come and go.
+
+    The C library gives memory back as soon as a piece is free that is twice as large as the largest it has seen freed:
+    with each block of requests, which then costs thousands of page faults. So it is shown a large one, never touched.
+    """
+    bytes(_LARGE)
+
+
+_LARGE: Final = 2**24
 
 
 class WorkerLost(Exception):

@@ -17,7 +17,7 @@ import typer
 from app.api.answers import collect_rarely
 from app.commands.blocks import Block, Readable, blocks_of
 from app.commands.parallel import BlockAnswer, settle_blocks
-from app.commands.processes import WorkerLost, cores, unwinding_when_stopped
+from app.commands.processes import WorkerLost, cores, keep_freed_memory, unwinding_when_stopped
 from app.commands.targets import Unusable, target, telling
 from app.policies.catalogue import load_folder, load_shipped
 from app.policies.errors import PacksRefused
@@ -63,6 +63,7 @@ def settle(
         for name in files:
             _check(name)
         collect_rarely()
+        keep_freed_memory()
         with (
             unwinding_when_stopped(),
             target(out) as write,
