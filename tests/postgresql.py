@@ -103,15 +103,28 @@ def _is_alive(process: int) -> bool:
     return False
 
 
+def account_of_servers() -> dict[str, Any]:
+    """Who runs a server and the programs around it, as `subprocess` takes it: PostgreSQL never runs as root."""
+    account: dict[str, Any] = {"cwd": "/", "env": {"LC_ALL": "C", "PATH": os.defpath}}
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        account |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    return account
+
+
+def folder_of(account: dict[str, Any]) -> Path:
+    """A new folder that belongs to an account, which can reach it; whoever asks for it removes it."""
+    folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
+    if "user" in account:
+        os.chown(folder, account["user"], account["group"])
+    return folder
+
+
 @contextmanager
 def running_postgresql(**settings: str) -> Iterator[Server]:
     """Run a server of our own, with settings of postgresql.conf where a test wants other ones."""
-    account: dict[str, Any] = {"cwd": "/", "env": {"LC_ALL": "C", "PATH": os.defpath}}
-    folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
-    if os.geteuid() == 0:  # PostgreSQL never runs as root
-        nobody = pwd.getpwnam("nobody")
-        account |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+    account = account_of_servers()
+    folder = folder_of(account)
     server = Server(folder, _programs(folder, account), account, settings)
     make: list[str | Path] = [
         server.programs / "initdb",
