@@ -100,9 +100,9 @@ def test_the_last_backups_stay_and_the_wal_that_they_need(site: Site) -> None:
     for _ in range(4):
         write_and_switch(site)
         names.append(site.back_up(keep=2))
+        assert sorted(each.name for each in site.backups.iterdir()) == names[-2:]
         write_and_switch(site)
         time.sleep(1.1)  # a name is in whole seconds
-    assert sorted(each.name for each in site.backups.iterdir()) == names[2:]
     label = (site.backups / names[2] / "backup_label").read_text()
     needed = label.partition("(file ")[2].partition(")")[0]
     kept = sorted(each.name for each in site.archive.iterdir() if len(each.name) == 24)
@@ -159,6 +159,9 @@ def test_a_restore_says_what_is_wrong(site: Site) -> None:
     newest.write_bytes(whole[: SEGMENT // 2])
     assert "has wrong size" in refused(site, site.backups, site.archive)
     newest.write_bytes(whole)
+    newest.chmod(0)
+    assert "could not restore file" in refused(site, site.backups, site.archive)
+    newest.chmod(0o640)
 
     # A byte of the backup itself.
     (page,) = (site.backups / name / "base/5").glob("1259")
@@ -168,15 +171,31 @@ def test_a_restore_says_what_is_wrong(site: Site) -> None:
     assert "checksum mismatch" in refused(site, site.backups, site.archive)
 
 
-def test_a_backup_that_cannot_be_made_has_no_name(site: Site) -> None:
+DAMAGING = """#!/bin/sh
+{programs}/pg_basebackup "$@"
+printf '?' | dd of={backups}/.part/global/pg_control conv=notrunc status=none
+"""
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_backup_that_cannot_be_made_or_is_damaged_has_no_name(site: Site, tmp_path: Path, damaged: bool) -> None:
     before = set(site.backups.iterdir())
     environment = site.account["env"] | {"PGHOST": str(site.folder)}
+    if damaged:
+        programs = site.folder / "bin"
+        programs.mkdir()
+        program = programs / "pg_basebackup"
+        program.write_text(DAMAGING.format(programs=site.server.programs, backups=site.backups))
+        program.chmod(0o755)
+        environment = site.account["env"] | {"PATH": f"{programs}:{site.account['env']['PATH']}"}
     ended = subprocess.run(
         [site.folder / "scripts/base-backup", site.backups, site.archive],
         **(site.account | {"env": environment}),
         capture_output=True,
+        text=True,
         check=False,
         timeout=60,
     )
     assert ended.returncode != 0
+    assert ("checksum mismatch" if damaged else "connection to server") in ended.stderr
     assert {each for each in site.backups.iterdir() if each.name[0] != "."} == before
