@@ -25,10 +25,14 @@ test: packages lint ## everything the project promises to hold: lint, then all t
 	ONESTOP_TEST_PROFILE=$(PROFILE) $(BIN)/python -m pytest -n $(WORKERS)
 
 packages:
-	@command -v chromium > /dev/null || { \
-		echo "Installing Debian's chromium, in which a test looks at the documentation ..."; \
-		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } > /dev/null 2>&1 \
-			|| echo "It cannot be installed here; that test is skipped."; }
+	@missing=""; \
+	for each in chromium:chromium promtool:prometheus haproxy:haproxy nginx:nginx; do \
+		PATH="$$PATH:/usr/sbin:/sbin" command -v "$${each%%:*}" > /dev/null || missing="$$missing $${each##*:}"; \
+	done; \
+	test -z "$$missing" || { \
+		echo "Installing Debian's$$missing, for the tests of the documentation and of deploy/ ..."; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; } > /dev/null 2>&1 \
+			|| echo "They cannot be installed here; those tests are skipped."; }
 
 lint: setup ## ruff, mypy, import contracts, bandit, pip-audit, and the checks of tools/tidy.py
 	$(BIN)/ruff check .
@@ -65,6 +69,7 @@ plain: .venv/.installed ## take the compiled parts away: everything runs as plai
 lock: $(BIN)/uv ## write requirements/*.lock from pyproject.toml (UPGRADE=1 takes the newest releases)
 	$(LOCK) --output-file requirements/runtime.lock
 	$(LOCK) --output-file requirements/dev.lock --group dev --constraint requirements/runtime.lock
+	$(LOCK) --output-file requirements/build.lock --group build --constraint requirements/dev.lock
 	$(LOCK) --output-file requirements/bench.lock --group bench --constraint requirements/dev.lock
 
 # Not `setup`, which refuses what does not fit the lock that is to be written.

@@ -1,0 +1,4 @@
+-- The service is no superuser: the audit's triggers hold for it too.
+\getenv password LEDGER_PASSWORD
+CREATE ROLE onestop LOGIN PASSWORD :'password';
+CREATE DATABASE onestop OWNER onestop;
