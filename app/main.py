@@ -133,6 +133,8 @@ def create_app(settings: Settings) -> FastAPI:
     for route in ours:
         if isinstance(route, APIRoute):
             put_gate(route, parts)
+            for method in route.methods or ():
+                metrics.expect(route.path_format, method)
     _serve_documentation(app)
     for route in app.router.routes:
         if isinstance(route, APIRoute) and not isinstance(route, WholeRequestRoute):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from app.api.guards import log_mistake
 from app.api.readiness import missing
 from app.store.ledger import CONNECTIONS, SPARE_CONNECTIONS, LedgerBusy, LedgerUnreachable, OutcomeUnknown
-from app.usecases.jobs import ended_jobs
+from app.usecases.jobs import backup_lag, ended_jobs
 
 if TYPE_CHECKING:
     from app.api.state import Parts
@@ -27,6 +27,7 @@ LOOKS_APART: Final = 5
 class _Found(NamedTuple):
     is_ready: bool
     jobs: list[Ended]
+    backup_lag: float | None
 
 
 async def keep_saying(parts: Parts) -> None:
@@ -52,11 +53,11 @@ def _look(parts: Parts) -> _Found | None:
     ledger, clock = parts.recorder.ledger, parts.recorder.clock
     try:
         is_ready = missing(parts) is None
-        return _Found(is_ready, ended_jobs(ledger, clock) if is_ready else [])
+        return _Found(is_ready, ended_jobs(ledger, clock) if is_ready else [], backup_lag(ledger))
     except LedgerBusy:
         return None
     except (LedgerUnreachable, OutcomeUnknown):
-        return _Found(is_ready=False, jobs=[])
+        return _Found(is_ready=False, jobs=[], backup_lag=None)
 
 
 def _say(parts: Parts, found: _Found | None) -> None:
@@ -65,6 +66,8 @@ def _say(parts: Parts, found: _Found | None) -> None:
     parts.metrics.ready(is_ready=found.is_ready)
     for job in found.jobs:
         parts.metrics.job(job.job, job.seconds_ago, job.records, job.faults)
+    if found.backup_lag is not None:
+        parts.metrics.backup_lag(found.backup_lag)
 
 
 def say_at_once(parts: Parts) -> None:

@@ -22,6 +22,7 @@ _SECONDS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0
 
 # A lock is free at once, or behind a few bills of the same person; at three seconds the ledger gives up.
 _WAIT_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0)
+_FAILURES: Final = (500, 503)
 _Mode: TypeAlias = Literal["livemax", "livemin", "livesum", "livemostrecent"]
 
 _PAYERS: Final = {
@@ -85,7 +86,9 @@ class Metrics:
         self._job_age = self._gauge("job_age_seconds", "Time since a job last ended.", "livemostrecent", "task")
         self._job_faults = self._gauge("job_faults", "What a job last found wrong.", "livemostrecent", "task")
         self._job_records = self._gauge("job_records", "What a job last went over.", "livemostrecent", "task")
-        self._backup_lag = self._gauge("backup_lag_seconds", "Age of what is not archived yet.", "livemostrecent")
+        self._backup_lag: Gauge | None = None
+        # As `expect` does: the first burst would wake nobody.
+        self._refusals.labels("overloaded")
         # Asking for a child by its labels takes longer than counting it; all labels are from fixed sets.
         self._request_of = cache(self._requests.labels)
         self._request_seconds_of = cache(self._request_seconds.labels)
@@ -96,6 +99,11 @@ class Metrics:
 
     def _gauge(self, name: str, what: str, mode: _Mode, *labels: str) -> Gauge:
         return Gauge(f"onestop_{name}", what, labels, multiprocess_mode=mode, registry=self._registry)
+
+    def expect(self, route: str, method: str) -> None:
+        """Begin the series of a route's failures with 0: the first number of a new one is no increase to Prometheus."""
+        for status in _FAILURES:
+            self._request_of(route, method, status)
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request under its route's template, never its path, and one of the `METHODS`, or `other`."""
@@ -168,9 +176,12 @@ class Metrics:
         self._job_records.labels(name).set(records)
         self._job_faults.labels(name).set(faults)
 
-    def backup_lag(self, seconds: float | None) -> None:
-        """Say how old is what is not archived; None where nothing waits, or nobody archives."""
-        self._backup_lag.set(seconds or 0)
+    def backup_lag(self, seconds: float) -> None:
+        """Say for how long what is not archived has waited. Where nobody archives there is no series."""
+        if self._backup_lag is None:
+            what = "Age of what is not archived yet, 0 where nothing waits."
+            self._backup_lag = self._gauge("backup_lag_seconds", what, "livemostrecent")
+        self._backup_lag.set(seconds)
 
     def render(self) -> bytes:
         """Write the metrics in Prometheus's text format, of all workers where there are several."""

@@ -25,7 +25,7 @@ _WAITING: Final = text(
 
 
 def unarchived_seconds(connection: Connection) -> float | None:
-    """For how long the oldest WAL that waits for the archive has waited; None where none waits, or none is archived.
+    """For how long the oldest WAL has waited for the archive; 0 where none waits, None where none is archived.
 
     What the server still writes to does not wait: `archive_timeout` bounds that, and an idle server has nothing in it.
     A role without `pg_monitor` may not see what waits: then only an archive_command that fails shows, as the time since
@@ -37,4 +37,4 @@ def unarchived_seconds(connection: Connection) -> float | None:
     if not archives:
         return None
     waited = connection.execute(_WAITING).scalar_one() if may_look else failing
-    return None if waited is None else float(waited)
+    return 0.0 if waited is None else float(waited)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.store import jobs
+from app.store.archiving import unarchived_seconds
 from app.store.jobs import JobName, JobRow
 from app.usecases.moments import time_text
 
@@ -36,3 +37,8 @@ def ended_jobs(ledger: Ledger, clock: Clock) -> list[Ended]:
         Ended(row.job, (now - datetime.fromisoformat(row.ended_at)).total_seconds(), row.records, row.faults)
         for row in ledger.read(jobs.all_jobs)
     ]
+
+
+def backup_lag(ledger: Ledger) -> float | None:
+    """How many seconds what is not archived has waited; None where nothing is archived. Raises as `Ledger.read`."""
+    return ledger.read(unarchived_seconds)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,9 +15,9 @@ from typing import Literal
 import httpx
 
 from tests.api.service import ONESTOP, PATIENCE, QUIET
+from tests.deploy.files import DEPLOY, program
 
-ROOT = Path(__file__).resolve().parents[2]
-PROXY = ROOT / "deploy" / "proxy"
+PROXY = DEPLOY / "proxy"
 # Longer than a proxy takes to see that /readyz says no.
 DRAIN_SECONDS = 3
 Kind = Literal["haproxy", "nginx"]
@@ -118,10 +117,3 @@ def _command(kind: Kind, door: int, ports: list[int], folder: Path) -> list[str]
         text = text.replace(path, str(folder / path.rpartition("/")[2]))
     file.write_text(text, "utf-8")
     return [program("nginx"), "-c", str(file), "-p", str(folder), "-g", "daemon off;"]
-
-
-def program(name: str) -> str:
-    """Where a program of Debian's is; some are not on an ordinary user's path."""
-    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-    assert found, f"{name} is not installed: make packages"
-    return found

@@ -23,11 +23,12 @@ import pytest
 
 import app.policies
 from tests.api.service import ABSENT, JSON, ONESTOP, Service, running, written
+from tests.deploy.files import DEPLOY, program
 from tests.keys import ADMIN, admit, bearer, minted
-from tests.operations.proxies import ROOT, free_ports, program
+from tests.operations.proxies import free_ports
 from tests.postgresql import Server, running_postgresql
 
-RULES = ROOT / "deploy" / "prometheus"
+RULES = DEPLOY / "prometheus"
 PATIENCE = 90.0
 # The lock that whoever changes all persons' keys takes: nobody writes about a person meanwhile.
 PERSONS_LOCK = 6_367_887_002
