@@ -44,8 +44,8 @@ lint: setup ## ruff, mypy, import contracts, bandit, pip-audit, and the checks o
 	$(BIN)/python -m tools.vulnerabilities
 
 soak: setup ## kills and races as often as the ledger's promise was shown with (half an hour)
-	ONESTOP_WORKER_KILLS=1000 ONESTOP_DATABASE_KILLS=200 ONESTOP_ROUNDS=2000 ONESTOP_WRITERS=64x200 ONESTOP_CUTS=2000 ONESTOP_BACKSTOPS=10000 \
-		$(BIN)/python -m pytest tests/faults tests/insurer
+	ONESTOP_WORKER_KILLS=1000 ONESTOP_DATABASE_KILLS=200 ONESTOP_ROUNDS=2000 ONESTOP_WRITERS=64x200 ONESTOP_CUTS=2000 ONESTOP_BACKSTOPS=10000 ONESTOP_ROLLING_REQUESTS=20000 \
+		$(BIN)/python -m pytest tests/faults tests/insurer tests/operations/test_rolling.py
 
 fuzz: setup ## 50,000 generated requests with keys of every role against the OpenAPI document (a quarter of an hour)
 	ONESTOP_FUZZ_EXAMPLES=700 $(BIN)/python -m pytest tests/api/test_schemathesis.py
