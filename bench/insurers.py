@@ -2,11 +2,10 @@
 
 import http.client
 import io
-import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -19,8 +18,8 @@ from psycopg.sql import SQL
 
 from app.store.tables import settlements
 from bench.ledgers import copy_row, settle
-from bench.previews import await_port, free_port
-from bench.processes import cores, onestop, start, stop
+from bench.previews import serve, serving
+from bench.processes import cores
 from bench.report import Goal, Table
 from tests.keys import ADMIN, admit, bearer
 from tests.postgresql import running_postgresql
@@ -80,20 +79,9 @@ def peak_mib(process: subprocess.Popen[bytes]) -> float:
     return int(line.split()[1]) / 1024
 
 
-@contextmanager
-def serving(url: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+def serving_insurers(url: str) -> AbstractContextManager[tuple[int, subprocess.Popen[bytes]]]:
     """A service that nobody has asked anything yet."""
-    port = free_port()
-    os.environ |= {"ONESTOP_DATABASE_URL": url, "PYTHONPATH": str(WITHOUT_NUMPY)}
-    try:
-        process = start(onestop("serve", "--port", str(port)), cores())
-    finally:
-        del os.environ["ONESTOP_DATABASE_URL"], os.environ["PYTHONPATH"]
-    try:
-        await_port(port, process)
-        yield port, process
-    finally:
-        stop(process)
+    return serving(serve, cores(), ONESTOP_DATABASE_URL=url, PYTHONPATH=str(WITHOUT_NUMPY))
 
 
 def read_export(port: int, form: str) -> Read:
@@ -178,7 +166,7 @@ def measure(rows: int, rounds: int, say: Callable[[str], None]) -> tuple[list[Ta
     with running_postgresql() as server, tempfile.TemporaryDirectory(prefix="onestop-bench-") as name:
         folder, url = Path(name), server.url()
         admit(url)
-        with serving(url) as (port, _):
+        with serving_insurers(url) as (port, _):
             settle(port, folder, 0.1)
         say(f"insurers: {rows:,} settlements with a backstop")
         with psycopg.connect(url, autocommit=True) as connection:
@@ -194,10 +182,10 @@ def measure(rows: int, rounds: int, say: Callable[[str], None]) -> tuple[list[Ta
             say(f"insurers: exports, round {number + 1} of {rounds}")
             found[COPY].append(read_copy(url))
             for form in FORMATS:
-                with serving(url) as (port, process):
+                with serving_insurers(url) as (port, process):
                     found[form].append(read_export(port, form))
                     peaks[form] = max(peaks.get(form, 0), peak_mib(process))
-        with serving(url) as (port, _):
+        with serving_insurers(url) as (port, _):
             read_export(port, "csv")
             gone = seconds_until_gone(url, port)
         exports, goals = exported(found, peaks, gone, rows)
@@ -245,7 +233,7 @@ def compare(url: str, folder: Path, rows: int, say: Callable[[str], None]) -> tu
     most = 0.0
     for form, file, kind in books(url, folder, rows):
         say(f"insurers: reconciling {form}")
-        with serving(url) as (port, process):
+        with serving_insurers(url) as (port, process):
             with suppress(ConnectionError):
                 read_small(port)
             before = peak_mib(process)

@@ -24,8 +24,8 @@ from app.store.ledger import CONNECTIONS
 from app.store.tables import person_years, settlements
 from bench.bills import stream_bills
 from bench.ledger_floor import PERSONS, prepare
-from bench.previews import Load, await_port, free_port, ran, share
-from bench.processes import cores, module, onestop, start, stop
+from bench.previews import Load, ran, serve, serving, share
+from bench.processes import cores, module
 from bench.product import answers_to
 from bench.report import Goal, Table
 from bench.timing import in_rounds
@@ -54,20 +54,12 @@ def write_bodies(path: Path, size: int) -> None:
 
 
 @contextmanager
-def serving(url: str) -> Iterator[int]:
+def serving_workers(url: str) -> Iterator[int]:
     """The service with its ledger in PostgreSQL, on all cores."""
     admit(url)
-    port = free_port()
-    os.environ["ONESTOP_DATABASE_URL"] = url
-    try:
-        process = start(onestop("serve", "--port", str(port), "--workers", str(WORKERS)), cores())
-    finally:
-        del os.environ["ONESTOP_DATABASE_URL"]
-    try:
-        await_port(port, process)
+    command = lambda port: [*serve(port), "--workers", str(WORKERS)]  # noqa: E731 # said once
+    with serving(command, cores(), ONESTOP_DATABASE_URL=url) as (port, _):
         yield port
-    finally:
-        stop(process)
 
 
 def settle(port: int, folder: Path, seconds: float) -> Load:
@@ -139,7 +131,7 @@ def measure(rounds: int, seconds: float, records: int, say: Callable[[str], None
         folder = Path(name)
         write_floor_bytes(folder)
         prepare(server.url())
-        with serving(server.url()) as port:
+        with serving_workers(server.url()) as port:
             few = partial(settle, port, folder, seconds)
             found = in_rounds(
                 "ledger", {ONESTOP: few, FLOOR: partial(bare, server.url(), folder, seconds)}, rounds, say
@@ -157,7 +149,7 @@ def serving_behind(server: Server, records: int, folder: Path, say: Callable[[st
     """The service on another ledger of the same server, with so many records behind it."""
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute("CREATE DATABASE many")
-    with serving(server.url("many")) as port:
+    with serving_workers(server.url("many")) as port:
         settle(port, folder, 0.1)
         say(f"ledger: {records:,} records behind it")
         fill(server.url("many"), records)

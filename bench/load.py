@@ -51,23 +51,30 @@ class Connection:
             raise ConnectionError("the server closed a connection")
         self.received += data
         if not self.awaited:
-            self.awaited = answer_size(self.received)
+            self.awaited = self.size()
         return 0 < self.awaited <= len(self.received)
 
+    def size(self) -> int:
+        """The bytes of the whole answer; 0 while its head is not complete."""
+        end = self.received.find(HEAD_END)
+        if end < 0:
+            return 0
+        head = bytes(self.received[: end + 2]).lower()
+        self.look_at(head)
+        return end + len(HEAD_END) + length_in(head)
 
-def answer_size(received: bytearray) -> int:
-    """The bytes of the whole answer; 0 while its head is not complete."""
-    end = received.find(HEAD_END)
-    if end < 0:
-        return 0
-    head = bytes(received[: end + 2]).lower()
-    if not head.startswith(b"http/1.1 20"):
-        raise ConnectionError(head.split(b"\r\n", 1)[0].decode("ascii", "replace"))
+    def look_at(self, head: bytes) -> None:
+        """Take no answer but a good one."""
+        if not head.startswith(b"http/1.1 20"):
+            raise ConnectionError(head.split(b"\r\n", 1)[0].decode("ascii", "replace"))
+
+
+def length_in(head: bytes) -> int:
+    """What a head says of the length of its body."""
     begin = head.find(LENGTH)
     if begin < 0:
         raise ConnectionError("an answer without content-length")
-    length = int(head[begin + len(LENGTH) : head.index(b"\r\n", begin)])
-    return end + len(HEAD_END) + length
+    return int(head[begin + len(LENGTH) : head.index(b"\r\n", begin)])
 
 
 def message(path: str, body: bytes, key: str) -> bytes:

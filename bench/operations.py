@@ -22,8 +22,8 @@ import msgspec
 from bench.bills import stream_bills
 from bench.load import percentile
 from bench.open_load import BILL, PATH, PERSON
-from bench.previews import await_port, free_port
-from bench.processes import cores, module, on_cores, onestop, start, stop
+from bench.previews import serve, serving
+from bench.processes import cores, module, on_cores
 from bench.report import Goal, Table
 from tests.keys import ADMIN, admit, bearer
 from tests.postgresql import running_postgresql
@@ -70,23 +70,6 @@ def offer(port: int, body: Path, rate: float, seconds: float) -> Offered:
     return Offered(**json.loads(done.stdout))
 
 
-@contextmanager
-def serving(url: str, folder: Path) -> Iterator[tuple[int, int]]:
-    """The service on the first core: its port and its process."""
-    admit(url)
-    port = free_port()
-    os.environ["ONESTOP_DATABASE_URL"] = url
-    try:
-        process = start(onestop("serve", "--port", str(port)), cores()[:1], folder / "serve.log")
-    finally:
-        del os.environ["ONESTOP_DATABASE_URL"]
-    try:
-        await_port(port, process)
-        yield port, process.pid
-    finally:
-        stop(process)
-
-
 def capacity(port: int, body: Path, seconds: float) -> float:
     """The most that it settles a second: what it accepts of ever more, until more does not help."""
     best, rate = 0.0, 200.0
@@ -125,7 +108,7 @@ def settled_one_by_one(port: int, body: bytes, count: int, mark: str) -> list[fl
 
 @contextmanager
 def held_open(port: int, body: bytes) -> Iterator[None]:
-    """A thousand connections: silent, with half a head, and with a body of which a byte comes now and then."""
+    """A thousand connections: silent, with half a head, and with a body that does not go on."""
     head = f"POST {PATH} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ADMIN}\r\ncontent-type: application/json\r\n"
     sent = [b""] * SILENT + [head.encode()] * HALF_HEADS
     sent += [f"{head}content-length: {len(body)}\r\n\r\n".encode() + body[:100]] * HALF_BODIES
@@ -144,20 +127,21 @@ def held_open(port: int, body: bytes) -> Iterator[None]:
 def measure(seconds: float, say: Callable[[str], None]) -> tuple[list[Table], list[Goal]]:
     """Capacity, a light load, three times the capacity, the light load again; then the connections."""
     with running_postgresql() as server, tempfile.TemporaryDirectory(prefix="onestop-bench-") as name:
-        for process in server.processes():
-            os.sched_setaffinity(process, set(cores()[:1]))
+        for each in server.processes():
+            os.sched_setaffinity(each, set(cores()[:1]))
         folder, url = Path(name), server.url()
         body = folder / "body.json"
         template(body)
-        with serving(url, folder) as (port, pid):
+        admit(url)
+        with serving(serve, cores()[:1], ONESTOP_DATABASE_URL=url) as (port, process):
             say("operations: how much it can do")
             most = capacity(port, body, max(2.0, seconds / 12))
             say(f"operations: {most:,.0f} a second at most; half of it")
             light = offer(port, body, most / 2, seconds / 4)
-            before = resident(pid)
+            before = resident(process.pid)
             say("operations: three times as much as it can do")
             much = offer(port, body, most * TIMES, seconds)
-            after = resident(pid)
+            after = resident(process.pid)
             back = offer(port, body, most / 2, seconds / 4)
             say("operations: a thousand connections held open")
             sleep(1)

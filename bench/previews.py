@@ -1,11 +1,10 @@
 """Part C: preview over HTTP with one worker, beside three floors on the same server, with the same load generator."""
 
 import json
-import os
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -56,15 +55,22 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(command: Callable[[int], list[str]]) -> Iterator[int]:
-    """A server on the first core while the block runs, and its port."""
+def serving(
+    command: Callable[[int], list[str]], chosen: Sequence[int], **environment: str
+) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """A server on some cores while the block runs: its port, and its process."""
     port = free_port()
-    process = start(command(port), cores()[:1])
+    process = start(command(port), chosen, environment=environment)
     try:
         await_port(port, process)
-        yield port
+        yield port, process
     finally:
         stop(process)
+
+
+def serve(port: int) -> list[str]:
+    """The product's service with one worker."""
+    return onestop("serve", "--port", str(port))
 
 
 def await_port(port: int, process: subprocess.Popen[bytes]) -> None:
@@ -112,13 +118,12 @@ def measure(rounds: int, seconds: float, say: Callable[[str], None]) -> tuple[li
         template.write_bytes(answers[len(answers) // 2])
         requests.write_bytes(b"\n".join(bodies))
         say("previews: starting four servers")
-        os.environ["ONESTOP_DATABASE_URL"] = f"sqlite:///{folder}/onestop.db"
-        stack.callback(os.environ.pop, "ONESTOP_DATABASE_URL")
-        admit(os.environ["ONESTOP_DATABASE_URL"])
-        ports = {ONESTOP: stack.enter_context(serving(lambda port: onestop("serve", "--port", str(port))))}
+        url, first = f"sqlite:///{folder}/onestop.db", cores()[:1]
+        admit(url)
+        ports = {ONESTOP: stack.enter_context(serving(serve, first, ONESTOP_DATABASE_URL=url))[0]}
         for kind in KINDS:
             command = lambda port, kind=kind: module("bench.http_floors", kind, str(port), str(template))  # noqa: E731
-            ports[FLOORS[kind]] = stack.enter_context(serving(command))
+            ports[FLOORS[kind]] = stack.enter_context(serving(command, first))[0]
         for body in bodies:
             assert payers(ports[ONESTOP], body) == payers(ports[FLOORS["msgspec"]], body), "the floor settles otherwise"
         loads = {name: partial(load, port, requests, seconds) for name, port in ports.items()}

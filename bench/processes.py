@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter, sleep
@@ -43,11 +43,18 @@ def module(name: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", name, *arguments]
 
 
-def start(command: Sequence[str], chosen: Sequence[int], target: Path | None = None) -> subprocess.Popen[bytes]:
+def start(
+    command: Sequence[str],
+    chosen: Sequence[int],
+    target: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
     """Start a program whose output goes to a file, or nowhere."""
     quiet = subprocess.DEVNULL
     with on_cores(chosen), Path(target or os.devnull).open("wb") as output:
-        return subprocess.Popen(command, cwd=ROOT, stdin=quiet, stdout=output, stderr=quiet)
+        return subprocess.Popen(
+            command, cwd=ROOT, stdin=quiet, stdout=output, stderr=quiet, env=os.environ | dict(environment or {})
+        )
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -37,7 +37,7 @@ def put_gate(route: APIRoute, parts: Parts) -> None:
     inner = route.app
 
     async def gate(scope: Scope, receive: Receive, send: Send) -> None:
-        credentials = _credentials(scope)
+        credentials = header_of(scope, b"authorization") or b""
         access = parts.keyring.remembered(credentials) or await _access(credentials, parts)
         if isinstance(access, problems.Document):
             await _refused(parts, access)(scope, receive, send)
@@ -69,12 +69,13 @@ def key_id_in(scope: Scope) -> str | None:
     return access.key_id if access else None
 
 
-def _credentials(scope: Scope) -> bytes:
+def header_of(scope: Scope, wanted: bytes) -> bytes | None:
+    """The first header of a name as it came: Starlette decodes all of them for each that is asked for."""
     for name, value in scope["headers"]:
-        if name == b"authorization":
+        if name == wanted:
             found: bytes = value
             return found
-    return b""
+    return None
 
 
 async def _access(credentials: bytes, parts: Parts) -> Access | problems.Document:

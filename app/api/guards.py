@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api import problems
-from app.api.gate import REQUEST_ID, key_id_in
+from app.api.gate import REQUEST_ID, header_of, key_id_in
 from app.observe.metrics import METHODS
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Observed:
             await self.app(scope, receive, send)
             return
         began = perf_counter()
-        request_id = scope[REQUEST_ID] = _trace_of(scope["headers"]) or os.urandom(16).hex()
+        request_id = scope[REQUEST_ID] = _trace_of(scope) or os.urandom(16).hex()
         status = 0
 
         async def observed_send(message: Message) -> None:
@@ -99,13 +99,10 @@ def log_mistake(log: Log, error: Exception, request_id: str | None) -> None:
     log.error("mistake", **of, error=type(error).__name__, where=where)
 
 
-def _trace_of(headers: list[tuple[bytes, bytes]]) -> str | None:
+def _trace_of(scope: Scope) -> str | None:
     """The trace that a request is part of, which is its id then; None where it says none, or not in that form."""
-    for name, value in headers:
-        if name == b"traceparent":
-            found = _TRACE(value)
-            return None if found is None else found[1].decode()
-    return None
+    found = _TRACE(header_of(scope, b"traceparent") or b"")
+    return None if found is None else found[1].decode()
 
 
 def _internal_error() -> Response:

@@ -53,6 +53,7 @@ class Keyring:
         if shown is None or monotonic() >= shown.until:
             return None
         access = shown.access
+        # Most keys never expire, and the day costs more than all else here.
         return access if access.expires_on is None or access.counts_on(self._clock().date()) else None
 
     def remember(self, credentials: bytes, access: Access) -> None:

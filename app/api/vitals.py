@@ -1,7 +1,7 @@
 """What a worker says of itself beside its requests, looked at by itself: a scrape waits for nothing.
 
-Queues and connections every second, since a queue that is full for a moment should be seen; the ledger and the packs
-every five, and in a thread of its own, since a ledger that is away answers slowly.
+Queues, connections and packs every second, since a queue that is full for a moment should be seen; the ledger every
+five, and in a thread of its own, since one that is away answers slowly.
 """
 
 from __future__ import annotations

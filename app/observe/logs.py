@@ -48,7 +48,7 @@ class Log:
         known = {name: value for name, value in fields.items() if name in FIELDS}
         self._write(self._fields({"level": level, "event": event} | known))
 
-    def request(self, request_id: str, seconds: float, key: str | None, route: str, method: str, status: int) -> None:  # noqa: PLR0913 # a line
+    def request(self, request_id: str, seconds: float, key: str | None, route: str, method: str, status: int) -> None:  # noqa: PLR0913 # all that its line says
         """Write the line of a request. Most of it was written before, since there are few kinds of them."""
         shared, milliseconds = self._shared(key, route, method, status), round(seconds * 1000, 2)
         if self._is_json:

@@ -113,7 +113,7 @@ class Ledger:
 
     @property
     def connections_in_use(self) -> int:
-        """How many connections are at work at this moment, of `CONNECTIONS` and a spare one."""
+        """How many connections are at work at this moment, of `CONNECTIONS` and the spare ones."""
         return int(self.engine.pool.checkedout())  # type: ignore[attr-defined]  # of every pool that we make
 
     def close(self) -> None:

@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
 import app.policies
+from app.store import person_keys
 from tests.api.service import ABSENT, JSON, ONESTOP, Service, running, written
 from tests.deploy.files import DEPLOY, program
 from tests.keys import ADMIN, admit, bearer, minted
@@ -30,8 +30,6 @@ from tests.postgresql import Server, running_postgresql
 
 RULES = DEPLOY / "prometheus"
 PATIENCE = 90.0
-# The lock that whoever changes all persons' keys takes: nobody writes about a person meanwhile.
-PERSONS_LOCK = 6_367_887_002
 
 
 class Watched:
@@ -167,7 +165,7 @@ def test_mistakes_of_ours_are_an_error_rate(watched: Watched) -> None:
     """A table that is gone is nothing that anybody expects."""
     with psycopg.connect(watched.url, autocommit=True) as connection:
         connection.execute("ALTER TABLE open_bills RENAME TO hidden")
-        statuses: list[Any] = [watched.settle(number) for number in range(400, 408)]
+        statuses = [watched.settle(number) for number in range(400, 408)]
         assert set(statuses) == {500}
         connection.execute("ALTER TABLE hidden RENAME TO open_bills")
     watched.fires("OnestopErrorRate")
@@ -175,7 +173,8 @@ def test_mistakes_of_ours_are_an_error_rate(watched: Watched) -> None:
 
 def test_a_queue_is_full(watched: Watched) -> None:
     with psycopg.connect(watched.url, autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", (PERSONS_LOCK,))
+        # As whoever changes all persons' keys: nobody writes about a person meanwhile.
+        connection.execute("SELECT pg_advisory_lock(%s)", (person_keys._LOCK,))
         statuses: list[int] = []
         # Each time those who are let in wait three seconds for the lock; the others are sent away.
         for round_of in range(3):

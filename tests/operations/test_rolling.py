@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -63,13 +64,18 @@ class Hospital(threading.Thread):
         self.count = posted
 
 
+@contextmanager
+def ledger() -> Iterator[str]:
+    """A new ledger on PostgreSQL: two servers have none on SQLite."""
+    with running_postgresql() as database:
+        admit(database.url())
+        yield database.url()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_rolling_restart_fails_no_request(kind: Kind, tmp_path: Path) -> None:
     restarted = threading.Event()
-    with running_postgresql() as database, ExitStack() as stack:
-        url = database.url()
-        admit(url)
-        door, servers = stack.enter_context(proxied(kind, url, tmp_path))
+    with ledger() as url, proxied(kind, url, tmp_path) as (door, servers):
         hospitals = [Hospital(number, door, -(-REQUESTS // CLIENTS), restarted) for number in range(CLIENTS)]
         for hospital in hospitals:
             hospital.start()

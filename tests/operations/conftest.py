@@ -1,1 +1,0 @@
-"""Operating the service: what happens around its requests, with the real processes."""
