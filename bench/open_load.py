@@ -8,7 +8,7 @@ the moment they were due, and the accepted of each second. A request that no con
 import argparse
 import json
 import selectors
-from collections import Counter
+from collections import Counter, deque
 from itertools import count
 from os import getpid
 from pathlib import Path
@@ -43,7 +43,8 @@ def run(port: int, body: bytes, rate: float, seconds: float, connections: int, k
     """Offer the load; what became of it."""
     request, numbers = message(PATH, body, key), count()
     selector = selectors.DefaultSelector()
-    free = []
+    # Taken in turn: one that is idle for five seconds the server closes.
+    free: deque[Answer] = deque()
     for _ in range(connections):
         connection = Answer(port)
         selector.register(connection.socket, selectors.EVENT_READ, connection)
@@ -64,7 +65,7 @@ def run(port: int, body: bytes, rate: float, seconds: float, connections: int, k
             number = next(numbers)
             bill = (mark + b"%d" % number).rjust(len(BILL), b"0")[-len(BILL) :]
             person = (b"P%d" % (number % PERSONS)).rjust(len(PERSON), b"0")
-            connection = free.pop()
+            connection = free.popleft()
             connection.begin(request.replace(BILL, bill).replace(PERSON, person), due)
             while connection.unsent:
                 connection.flush()
@@ -95,7 +96,7 @@ def main() -> None:
     parser.add_argument("body", type=Path)
     parser.add_argument("--rate", type=float, required=True)
     parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--connections", type=int, default=256)
+    parser.add_argument("--connections", type=int, default=128)
     parser.add_argument("--key", required=True)
     chosen = parser.parse_args()
     found = run(chosen.port, chosen.body.read_bytes(), chosen.rate, chosen.seconds, chosen.connections, chosen.key)
