@@ -110,8 +110,8 @@ def create_app(settings: Settings) -> FastAPI:
         metrics,
         Log(settings.log_format),
         threads,
-        Queue("ledger", CONNECTIONS + settings.queue),
-        Queue("calculation", CONNECTIONS + settings.queue),
+        Queue("ledger", CONNECTIONS, settings.queue),
+        Queue("calculation", CONNECTIONS, settings.queue),
         Keyring(find_key, recorder.clock),
         _issuers(settings, recorder, pseudonyms),
     )

@@ -62,12 +62,29 @@ def template(path: Path) -> None:
     path.write_bytes(msgspec.json.encode(bill))
 
 
-def offer(port: int, body: Path, rate: float, seconds: float) -> Offered:
-    """So many new bills a second, from the last core."""
+@contextmanager
+def offering(port: int, body: Path, rate: float, seconds: float) -> Iterator[subprocess.Popen[str]]:
+    """So many new bills a second, from the last core, beside what the block does."""
     command = module("bench.open_load", str(port), str(body), "--rate", str(rate), "--key", ADMIN)
     with on_cores(cores()[-1:]):
-        done = subprocess.run([*command, "--seconds", str(seconds)], capture_output=True, check=True, text=True)
-    return Offered(**json.loads(done.stdout))
+        load = subprocess.Popen([*command, "--seconds", str(seconds)], stdout=subprocess.PIPE, text=True)
+    try:
+        yield load
+    finally:
+        load.kill()
+        load.wait()
+
+
+def offered(load: subprocess.Popen[str]) -> Offered:
+    """What became of it, once it has ended."""
+    said, _ = load.communicate()
+    return Offered(**json.loads(said))
+
+
+def offer(port: int, body: Path, rate: float, seconds: float) -> Offered:
+    """So many new bills a second, and what became of them."""
+    with offering(port, body, rate, seconds) as load:
+        return offered(load)
 
 
 def capacity(port: int, body: Path, seconds: float) -> float:

@@ -79,8 +79,11 @@ def _settling(parts: Parts) -> APIRouter:
         body = await read_body(request)
         if isinstance(body, problems.Document):
             return parts.refuse(body)
-        with parts.calculation_queue:
+        entered = parts.calculation_queue.enter()
+        try:
             return await _previewed(parts, body, access_of(request), large_bills)
+        finally:
+            parts.calculation_queue.leave(entered)
 
     @routes.post(SETTLEMENTS, status_code=201, responses=answers({201: Settlement, 200: Settlement}, *_BODY, 409, 503))
     async def settle_a_bill(request: Request) -> Response:

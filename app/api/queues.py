@@ -7,16 +7,21 @@ request would be served, each later than the one before, until nobody waits for 
 from __future__ import annotations
 
 import os
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from app.api import problems
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from types import TracebackType
+    from collections.abc import Callable, Mapping
 
     from app.api.state import Parts
 
+# A burst of as many as have places is worked off in less, on any machine that keeps up at all.
+PATIENCE_SECONDS: Final = 0.1
+STRETCH: Final = 2.0
+_FIRST_GUESS_SECONDS: Final = 0.005
+_STEP: Final = 0.02
 OVERLOADED: Final = problems.document(problems.OVERLOADED, "All places are taken. Nothing was done; send it again.")
 # Under which name the server's protocol finds the door.
 DOOR: Final = "onestop.door"
@@ -29,34 +34,78 @@ class Overloaded(Exception):
 class Queue:
     """Places for requests that run or wait. Used on one event loop alone.
 
-    `most_taken` is the most since somebody looked last.
+    `at_once` is how many are worked on, `waiting` how many more a burst may bring. A line that does not go away within
+    `PATIENCE_SECONDS` is no burst: more comes than can be done. From then on, until for so long nobody had to be sent
+    away, only as many come in as are served in `STRETCH` times what one takes alone: whoever is let in is served nearly
+    as always. Who has been in for longer than `PATIENCE_SECONDS` waits for something else, and keeps nobody out.
+
+    Both times are medians, found by a small step up or down at each answer, so that a few slow ones move neither. Where
+    few come in, each is alone, so what one takes alone is known anew when everything became slower.
     """
 
-    def __init__(self, name: str, limit: int) -> None:
+    def __init__(self, name: str, at_once: int, waiting: int, clock: Callable[[], float] = monotonic) -> None:
         self.name = name
-        self.limit = limit
-        self.taken = 0
-        self.most_taken = 0
+        self._at_once = at_once
+        self._waiting = waiting
+        self._clock = clock
+        self._entered: list[float] = []
+        self._most_taken = 0
+        self._line_since = 0.0
+        self._crowded_until = 0.0
+        self._is_alone = False
+        self._alone_seconds = _FIRST_GUESS_SECONDS
+        self._few = float(at_once)
 
     @property
-    def is_full(self) -> bool:
-        """Whether whoever comes now is sent away."""
-        return self.taken >= self.limit
+    def taken(self) -> int:
+        """How many places are taken at this moment."""
+        return len(self._entered)
 
-    def __enter__(self) -> None:
-        if self.taken >= self.limit:
+    @property
+    def limit(self) -> int:
+        """How many places there are when nobody has been sent away lately."""
+        return self._at_once + self._waiting
+
+    def has_place(self) -> bool:
+        """Whether whoever comes now may come in. Who asks and may not counts as sent away."""
+        now, taken = self._clock(), self.taken
+        has_long_line = taken > self._at_once and now - self._line_since >= PATIENCE_SECONDS
+        if has_long_line or now < self._crowded_until:
+            served = sum(now - entered < PATIENCE_SECONDS for entered in self._entered)
+            may_come = served < int(self._few) and taken < self._at_once
+            if not may_come:
+                self._crowded_until = now + PATIENCE_SECONDS
+        else:
+            may_come = taken < self.limit
+        if not may_come:
+            self._most_taken = self.limit
+        return may_come
+
+    def enter(self) -> float:
+        """Take a place: the moment, by which it is given back. Raises `Overloaded`."""
+        if not self.has_place():
             raise Overloaded
-        self.taken += 1
-        self.most_taken = max(self.most_taken, self.taken)
+        now, taken = self._clock(), self.taken
+        if taken == self._at_once:
+            self._line_since = now
+        self._is_alone = not taken
+        self._entered.append(now)
+        self._most_taken = max(self._most_taken, taken + 1)
+        return now
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.taken -= 1
+    def leave(self, entered: float) -> None:
+        """Give a place back."""
+        self._entered.remove(entered)
+        now = self._clock()
+        if self._is_alone:
+            self._alone_seconds *= 1 + _STEP if now - entered > self._alone_seconds else 1 - _STEP
+        if now < self._crowded_until:
+            is_slow = now - entered > STRETCH * self._alone_seconds
+            self._few = min(max(self._few * (1 - _STEP if is_slow else 1 + _STEP), 1.0), self._at_once)
 
     def look(self) -> int:
-        """The most places that were taken since the last look."""
-        most, self.most_taken = self.most_taken, self.taken
+        """The most places that were taken since the last look; all of them where somebody was sent away."""
+        most, self._most_taken = self._most_taken, self.taken
         return most
 
 
@@ -73,7 +122,7 @@ class Door:
     def answer_to(self, method: bytes, target: bytes) -> bytes | None:
         """The whole answer where a request is sent away, counted and logged; None where it may come in."""
         found = self._queues.get(target)
-        if found is None or not found[1].is_full or method != b"POST":
+        if found is None or method != b"POST" or found[1].has_place():
             return None
         request_id = os.urandom(16).hex()
         self._parts.metrics.refused(OVERLOADED.code)

@@ -63,8 +63,11 @@ class Parts(NamedTuple):
 
         Raises `Overloaded` where too many do.
         """
-        with self.ledger_queue:
+        entered = self.ledger_queue.enter()
+        try:
             return await self.in_ledger_at_once(function, *arguments)
+        finally:
+            self.ledger_queue.leave(entered)
 
     async def in_ledger_at_once(
         self, function: Callable[[Unpack[Arguments]], Result], *arguments: *Arguments

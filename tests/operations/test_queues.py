@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 from sqlalchemy import Connection
 
-from app.api.queues import Overloaded, Queue
 from app.store.ledger import CONNECTIONS, Ledger
 from tests.api.service import JSON, MEDIA_TYPE, Service, running, written
 from tests.keys import ADMIN, admit, bearer
@@ -67,11 +65,10 @@ def posted(service: Service, count: int) -> list[httpx.Response]:
     return answers
 
 
-@pytest.mark.parametrize("waiting", [0, 5])
-def test_more_than_all_places_are_sent_away_at_once_and_may_come_again(tmp_path: Path, waiting: int) -> None:
-    url, places = f"sqlite:///{tmp_path}/onestop.db", CONNECTIONS + waiting
+def test_more_than_all_places_are_sent_away_at_once_and_may_come_again(tmp_path: Path) -> None:
+    url, places = f"sqlite:///{tmp_path}/onestop.db", CONNECTIONS
     admit(url)
-    with running(ONESTOP_DATABASE_URL=url, ONESTOP_QUEUE=str(waiting)) as service:
+    with running(ONESTOP_DATABASE_URL=url, ONESTOP_QUEUE="0") as service:
         with locked(url):
             answers = posted(service, places + 12)
         away = [answer for answer in answers if answer.json().get("code") == "overloaded"]
@@ -136,17 +133,6 @@ def test_slow_bodies_take_no_place(tmp_path: Path) -> None:
         assert service.preview(written({})).status_code == 200
         for connection in slow:
             connection.close()
-
-
-def test_a_queue_counts_those_who_leave_in_any_way() -> None:
-    queue = Queue("q", 2)
-    with queue, queue:
-        assert queue.is_full
-        with pytest.raises(Overloaded), queue:
-            pass
-    with pytest.raises(LookupError), queue:
-        raise LookupError
-    assert (queue.taken, queue.look(), queue.look()) == (0, 2, 0)
 
 
 def wait_for(condition: Any, seconds: float = 20.0) -> None:
