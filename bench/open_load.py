@@ -20,6 +20,7 @@ PATH = "/v1/settlements"
 # As long as what is put in their place.
 BILL, PERSON = b"BILL-NUMBER-IS-HERE", b"PERSON-IS-HERE"
 PERSONS = 5_000
+CONNECTIONS = 128
 ACCEPTED = b"http/1.1 201"
 
 
@@ -96,7 +97,7 @@ def main() -> None:
     parser.add_argument("body", type=Path)
     parser.add_argument("--rate", type=float, required=True)
     parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--connections", type=int, default=128)
+    parser.add_argument("--connections", type=int, default=CONNECTIONS)
     parser.add_argument("--key", required=True)
     chosen = parser.parse_args()
     found = run(chosen.port, chosen.body.read_bytes(), chosen.rate, chosen.seconds, chosen.connections, chosen.key)

@@ -20,12 +20,13 @@ import psycopg
 from matplotlib import pyplot
 from rich.console import Console
 
-from bench.operations import HEADERS, LINES, capacity, offered, offering, template
+from bench.open_load import CONNECTIONS
+from bench.operations import HEADERS, LINES, Offered, capacity, offered, offering, template
 from bench.previews import serve, serving
-from bench.processes import ROOT, cores, family, memory
+from bench.processes import ROOT, check, cores, family, memory, onestop, read, start
 from bench.report import Goal, Table, goals_table, machine, markdown, show
 from tests.keys import admit
-from tests.postgresql import running_postgresql
+from tests.postgresql import Server, running_postgresql
 
 SHARE = 0.7
 LOOKS_APART, SAID_APART = 5.0, 12
@@ -66,14 +67,13 @@ def ask(port: int) -> None:
     connection.close()
 
 
-def looks(port: int, pid: int, url: str, load: subprocess.Popen[str]) -> Iterator[Look]:
+def looks(port: int, pid: int, ledger: psycopg.Connection, load: subprocess.Popen[str]) -> Iterator[Look]:
     """A look every few seconds until the load ends."""
     began = perf_counter()
-    with psycopg.connect(url, autocommit=True) as ledger:
-        while load.poll() is None:
-            ask(port)
-            yield look(began, pid, ledger)
-            sleep(LOOKS_APART)
+    while load.poll() is None:
+        ask(port)
+        yield look(began, pid, ledger)
+        sleep(LOOKS_APART)
 
 
 def warm_and_last(looked: Sequence[Look]) -> tuple[Look, Look]:
@@ -102,9 +102,65 @@ def draw(looked: Sequence[Look]) -> None:
     figure.savefig(PICTURE, metadata={"Date": None})
 
 
+class Spent(NamedTuple):
+    """What the load has cost until a moment: seconds of the processor, bytes of the database's log."""
+
+    service: float
+    database: float
+    log_bytes: float
+
+
+def spent(pid: int, server: Server, ledger: psycopg.Connection) -> Spent:
+    """What was spent so far."""
+    written = ledger.execute("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn").fetchone()
+    assert written is not None, "a number is one row"
+    return Spent(sum(map(seconds_of, family(pid))), sum(map(seconds_of, server.processes())), float(written[0]))
+
+
+def seconds_of(pid: int) -> float:
+    """Seconds that a process, and those of its children that have ended, ran."""
+    fields = read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def cost(before: Spent, after: Spent, accepted: int, url: str) -> Table:
+    """What one settlement takes of everything; then how fast all are replayed."""
+    with psycopg.connect(url) as ledger:
+        sizes = ledger.execute(
+            "SELECT sum(pg_relation_size(oid)), sum(pg_indexes_size(oid)), sum(pg_total_relation_size(oid)) "
+            "FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        ).fetchone()
+        records = ledger.execute("SELECT count(*) FROM settlements").fetchone()
+    assert sizes is not None, "sums are one row"
+    assert records is not None, "a count is one row"
+    rows, indexes, everything = (float(size) / records[0] for size in sizes)
+    began = perf_counter()
+    replay = start(onestop("replay", "--workers", "1"), cores()[-1:], environment={"ONESTOP_DATABASE_URL": url})
+    replay.wait()
+    check(replay, ["onestop", "replay"])
+    replayed = records[0] / (perf_counter() - began)
+    took = Spent(*(late - early for early, late in zip(before, after, strict=True)))
+    table = Table(
+        "What one settlement takes",
+        ("", "measured"),
+        note=f"{LINES} lines a bill, {records[0]:,} settlements in the ledger at the end. Rows, long texts and indexes "
+        "are of all tables, the audit's line and the sums of the year included.",
+    )
+    table.row("processor, the service, ms", f"{took.service / accepted * 1e3:.2f}")
+    table.row("processor, PostgreSQL, ms", f"{took.database / accepted * 1e3:.2f}")
+    table.row("PostgreSQL's log, KiB", f"{took.log_bytes / accepted / 1024:.1f}")
+    table.row("on disk, KiB", f"{everything / 1024:.1f}")
+    table.row("of these: rows", f"{rows / 1024:.1f}")
+    table.row("of these: long texts", f"{(everything - rows - indexes) / 1024:.1f}")
+    table.row("of these: indexes", f"{indexes / 1024:.1f}")
+    table.row("replayed a second, one process", f"{replayed:,.0f}")
+    return table
+
+
 def measure(minutes: float) -> tuple[list[Table], list[Goal], list[Look]]:
     """The most it can do, then a share of it for so long."""
     console = Console(stderr=True)
+    looked: list[Look] = []
     with running_postgresql() as server, tempfile.TemporaryDirectory(prefix="onestop-soak-") as name:
         for backend in server.processes():
             os.sched_setaffinity(backend, set(cores()[:1]))
@@ -114,35 +170,50 @@ def measure(minutes: float) -> tuple[list[Table], list[Goal], list[Look]]:
         with serving(serve, cores()[:1], ONESTOP_DATABASE_URL=url) as (port, process):
             most = capacity(port, body, 4.0)
             console.print(f"{most:,.0f} a second at most; {most * SHARE:,.0f} for {minutes:g} minutes")
-            looked: list[Look] = []
-            with offering(port, body, most * SHARE, minutes * 60) as load:
-                for seen in looks(port, process.pid, url, load):
-                    looked.append(seen)
-                    if len(looked) % SAID_APART == 0:
-                        console.print(seen)
-                found = offered(load)
-    first, last = warm_and_last(looked)
-    load_table = Table(
+            with psycopg.connect(url, autocommit=True) as ledger:
+                before = spent(process.pid, server, ledger)
+                with offering(port, body, most * SHARE, minutes * 60) as load:
+                    for seen in looks(port, process.pid, ledger, load):
+                        looked.append(seen)
+                        if len(looked) % SAID_APART == 0:
+                            console.print(seen)
+                    found = offered(load)
+                after = spent(process.pid, server, ledger)
+        costs = cost(before, after, found.accepted, url)
+    held, goals = growth(looked)
+    return [offered_table(found, minutes), held, costs], goals, looked
+
+
+def offered_table(found: Offered, minutes: float) -> Table:
+    """What became of the load."""
+    table = Table(
         f"{minutes:g} minutes at {SHARE:.0%} of what it can do",
-        ("POST /v1/settlements", "offered a second", "accepted", "sent away", "failed", "p50, ms", "p99, ms"),
+        ("POST /v1/settlements", "offered a second", "accepted", "sent away", "unsent", "p50, ms", "p99, ms"),
         note=f"{LINES} lines a bill, one worker and PostgreSQL on one core, the load from another. Every "
-        f"{LOOKS_APART:g} seconds also {', '.join(ASKED)}.",
+        f"{LOOKS_APART:g} seconds also {', '.join(ASKED)}. Unsent: all {CONNECTIONS} connections were busy.",
     )
-    load_table.row(
+    table.row(
         f"at {SHARE:.0%}", f"{found.offered / found.seconds:,.0f}", f"{found.accepted:,}", f"{found.sent_away:,}",
         f"{found.unsent:,}", f"{found.p50 * 1e3:.1f}", f"{found.p99 * 1e3:.1f}",
     )  # fmt: skip # one row
-    held = Table("What the service held", ("", "memory, MiB", "descriptors", "connections to PostgreSQL"))
-    for title, each in (("warm: the second sixth of the time", first), ("the last sixth", last)):
-        held.row(title, f"{each.mebibytes:.1f}", f"{each.descriptors:.0f}", f"{each.connections:.0f}")
-    goals = [
-        Goal(
-            "memory at the end, as a multiple of that when warm", last.mebibytes / first.mebibytes, 1.02, at_least=False
-        ),
-        Goal("descriptors at the end, as a multiple", last.descriptors / first.descriptors, 1.02, at_least=False),
-        Goal("connections at the end, as a multiple", last.connections / first.connections, 1.0, at_least=False),
+    return table
+
+
+def growth(looked: Sequence[Look]) -> tuple[Table, list[Goal]]:
+    """What was held when warm and at the end."""
+    warm, last = warm_and_last(looked)
+    table = Table("What the service held", ("", "memory, MiB", "descriptors", "connections to PostgreSQL"))
+    for title, held in (("warm: the second sixth of the time", warm), ("the last sixth", last)):
+        table.row(title, f"{held.mebibytes:.1f}", f"{held.descriptors:.0f}", f"{held.connections:.0f}")
+    grown = {
+        "memory": last.mebibytes / warm.mebibytes,
+        "descriptors": last.descriptors / warm.descriptors,
+        "connections": last.connections / warm.connections,
+    }
+    return table, [
+        Goal(f"{what} at the end, as a multiple of when warm", times, 1.02, at_least=False)
+        for what, times in grown.items()
     ]
-    return [load_table, held], goals, looked
 
 
 def main() -> None:
