@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from app.api.signals import say_refused
 from app.policies.catalogue import load_shipped
@@ -19,14 +19,18 @@ if TYPE_CHECKING:
     from app.observe.logs import Log
 
 
+_KEPT: Final = 2
+
+
 class KeptPacks:
-    """A copy of the packs' folder under a name that stays the same."""
+    """A copy of the packs' folder under a name that stays the same; the copy before it stays for who is reading it."""
 
     def __init__(self, source: Path | None, folder: Path, log: Log) -> None:
         self._source = source
         self._folder = folder
         self._log = log
         self._numbers = count(1)
+        self._copies: list[Path] = []
         self.place = folder / "packs"
 
     def renew(self) -> bool:
@@ -34,8 +38,21 @@ class KeptPacks:
         if self._source is None:
             return True
         copy = self._folder / f"packs-{next(self._numbers)}"
+        if not self._copied(self._source, copy):
+            shutil.rmtree(copy, ignore_errors=True)
+            return False
+        link = self._folder / "packs.new"
+        link.symlink_to(copy.name)
+        link.replace(self.place)
+        self._copies.append(copy)
+        while len(self._copies) > _KEPT:
+            shutil.rmtree(self._copies.pop(0), ignore_errors=True)
+        return True
+
+    def _copied(self, source: Path, copy: Path) -> bool:
+        """Whether there is a copy now, and every pack in it is sound."""
         try:
-            shutil.copytree(self._source, copy)
+            shutil.copytree(source, copy)
             load_shipped(copy)
         except PacksRefused as error:
             say_refused(self._log, error)
@@ -43,7 +60,4 @@ class KeptPacks:
         except OSError as error:
             self._log.error("the packs cannot be copied, they stay as they were", error=type(error).__name__)
             return False
-        link = self._folder / "packs.new"
-        link.symlink_to(copy.name)
-        link.replace(self.place)
         return True

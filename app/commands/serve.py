@@ -150,7 +150,9 @@ def _run_workers(  # what they share
     # Read by prometheus_client when a worker first imports it: the workers then count together.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
     packs = KeptPacks(settings.packs_dir, folder, log)
-    if settings.packs_dir is not None and packs.renew():
+    if settings.packs_dir is not None:
+        if not packs.renew():
+            _fail("ONESTOP_PACKS_DIR: its packs cannot be copied to the folder for temporary files; the log says why")
         os.environ["ONESTOP_PACKS_DIR"] = str(packs.place)
     if config.workers == cores():
         let_workers_stay(str(folder))
