@@ -54,9 +54,9 @@ class Offered:
         return self.accepted / self.seconds
 
 
-def template(path: Path) -> None:
+def template(path: Path, lines: int = LINES) -> None:
     """A bill with places for its number and its person."""
-    bill = next(iter(stream_bills(LINES, 1)))
+    bill = next(iter(stream_bills(lines, 1)))
     bill = bill | {"bill_id": BILL.decode(), "patient": bill["patient"] | {"person_id": PERSON.decode()}}
     bill.pop("year_to_date", None)
     path.write_bytes(msgspec.json.encode(bill))

@@ -123,7 +123,7 @@ def seconds_of(pid: int) -> float:
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
-def cost(before: Spent, after: Spent, accepted: int, url: str) -> Table:
+def cost(before: Spent, after: Spent, accepted: int, url: str, lines: int) -> Table:
     """What one settlement takes of everything; then how fast all are replayed."""
     with psycopg.connect(url) as ledger:
         sizes = ledger.execute(
@@ -143,7 +143,7 @@ def cost(before: Spent, after: Spent, accepted: int, url: str) -> Table:
     table = Table(
         "What one settlement takes",
         ("", "measured"),
-        note=f"{LINES} lines a bill, {records[0]:,} settlements in the ledger at the end. Rows, long texts and indexes "
+        note=f"{lines} lines a bill, {records[0]:,} settlements in the ledger at the end. Rows, long texts and indexes "
         "are of all tables, the audit's line and the sums of the year included.",
     )
     table.row("processor, the service, ms", f"{took.service / accepted * 1e3:.2f}")
@@ -157,7 +157,7 @@ def cost(before: Spent, after: Spent, accepted: int, url: str) -> Table:
     return table
 
 
-def measure(minutes: float) -> tuple[list[Table], list[Goal], list[Look]]:
+def measure(minutes: float, lines: int) -> tuple[list[Table], list[Goal], list[Look]]:
     """The most it can do, then a share of it for so long."""
     console = Console(stderr=True)
     looked: list[Look] = []
@@ -165,7 +165,7 @@ def measure(minutes: float) -> tuple[list[Table], list[Goal], list[Look]]:
         for backend in server.processes():
             os.sched_setaffinity(backend, set(cores()[:1]))
         body, url = Path(name) / "body.json", server.url()
-        template(body)
+        template(body, lines)
         admit(url)
         with serving(serve, cores()[:1], ONESTOP_DATABASE_URL=url) as (port, process):
             most = capacity(port, body, 4.0)
@@ -179,17 +179,17 @@ def measure(minutes: float) -> tuple[list[Table], list[Goal], list[Look]]:
                             console.print(seen)
                     found = offered(load)
                 after = spent(process.pid, server, ledger)
-        costs = cost(before, after, found.accepted, url)
+        costs = cost(before, after, found.accepted, url, lines)
     held, goals = growth(looked)
-    return [offered_table(found, minutes), held, costs], goals, looked
+    return [offered_table(found, minutes, lines), held, costs], goals, looked
 
 
-def offered_table(found: Offered, minutes: float) -> Table:
+def offered_table(found: Offered, minutes: float, lines: int) -> Table:
     """What became of the load."""
     table = Table(
         f"{minutes:g} minutes at {SHARE:.0%} of what it can do",
         ("POST /v1/settlements", "offered a second", "accepted", "sent away", "unsent", "p50, ms", "p99, ms"),
-        note=f"{LINES} lines a bill, one worker and PostgreSQL on one core, the load from another. Every "
+        note=f"{lines} lines a bill, one worker and PostgreSQL on one core, the load from another. Every "
         f"{LOOKS_APART:g} seconds also {', '.join(ASKED)}. Unsent: all {CONNECTIONS} connections were busy.",
     )
     table.row(
@@ -220,9 +220,10 @@ def main() -> None:
     """Measure, print, and write down if asked to."""
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--lines", type=int, default=LINES)
     parser.add_argument("--write", action="store_true", help="write docs/soak.md and docs/soak.svg")
     chosen = parser.parse_args()
-    tables, goals, looked = measure(chosen.minutes)
+    tables, goals, looked = measure(chosen.minutes, chosen.lines)
     tables.insert(0, goals_table(goals))
     console = Console(width=120)
     for table in tables:
