@@ -69,7 +69,8 @@ plain: .venv/.installed ## take the compiled parts away: everything runs as plai
 
 lock: $(BIN)/uv ## write requirements/*.lock from pyproject.toml (UPGRADE=1 takes the newest releases)
 	$(LOCK) --output-file requirements/runtime.lock
-	$(LOCK) --output-file requirements/dev.lock --group dev --constraint requirements/runtime.lock
+	$(LOCK) --output-file requirements/traces.lock --extra traces --constraint requirements/runtime.lock
+	$(LOCK) --output-file requirements/dev.lock --extra traces --group dev --constraint requirements/traces.lock
 	$(LOCK) --output-file requirements/build.lock --group build --constraint requirements/dev.lock
 	$(LOCK) --output-file requirements/bench.lock --group bench --constraint requirements/dev.lock
 

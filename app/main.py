@@ -31,6 +31,7 @@ from app.api.openapi import PREVIEW, SETTLEMENTS, openapi_document
 from app.api.queues import DOOR, OVERLOADED, Door, Overloaded, Queue
 from app.api.signals import listen_to_signals
 from app.api.state import Now, Parts
+from app.api.traced import CarryingThreads, Traced
 from app.api.vitals import keep_saying
 from app.api.whole_request import WholeRequestRoute
 from app.observe.logs import Log
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from app.api.issuers import Issuers
+    from app.observe.traces import Traces
 
 
 class _Application(FastAPI):
@@ -57,7 +59,7 @@ class _Application(FastAPI):
     exceptions to traces: what `Observed` and `read_body` do, and each costs every request.
     """
 
-    def __init__(self, parts: Parts, settings: Settings) -> None:
+    def __init__(self, parts: Parts, settings: Settings, traces: Traces | None) -> None:
         super().__init__(
             title="onestop",
             version=version("onestop-settlement"),
@@ -66,18 +68,20 @@ class _Application(FastAPI):
             redirect_slashes=False,
             # Its telemetry would put the text of exceptions, which may hold what a caller sent, into logs and traces.
             telemetry={"tracing": False, "metrics": False, "logs": False},
-            lifespan=lambda _app: _life(parts, settings),
+            lifespan=lambda _app: _life(parts, settings, traces),
         )
         self._parts = parts
+        self._traces = traces
 
     def build_middleware_stack(self) -> ASGIApp:
         """Put the layers together, when the first request comes."""
         parts = self._parts
-        return Observed(self.router, _answers(parts, self.router.routes), parts.now, parts.metrics, parts.log)
+        observed = Observed(self.router, _answers(parts, self.router.routes), parts.now, parts.metrics, parts.log)
+        return observed if self._traces is None else Traced(observed, self._traces)
 
 
 @asynccontextmanager
-async def _life(parts: Parts, settings: Settings) -> AsyncIterator[dict[str, Door]]:
+async def _life(parts: Parts, settings: Settings, traces: Traces | None) -> AsyncIterator[dict[str, Door]]:
     """What goes on beside the requests, from before the first to behind the last."""
     listen_to_signals(parts, settings.drain_seconds, settings.packs_dir)
     saying = asyncio.create_task(keep_saying(parts))
@@ -88,16 +92,20 @@ async def _life(parts: Parts, settings: Settings) -> AsyncIterator[dict[str, Doo
         saying.cancel()
         with suppress(asyncio.CancelledError):
             await saying
+        if traces is not None:
+            traces.close()
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Put one application together; a second call gives a second one that shares nothing with the first."""
     catalogue = load_shipped(settings.packs_dir)
-    metrics = Metrics()
-    ledger = Ledger(settings.database_url, metrics.waited)
+    log = Log(settings.log_format)
+    metrics, traces = _observing(settings, log)
+    ledger = Ledger(settings.database_url, metrics.waited, None if traces is None else traces.transaction)
     recorder = Recorder(ledger, catalogue, lambda: datetime.now(UTC), records, settings.roster)
-    threads = ThreadPoolExecutor(CONNECTIONS, "ledger")
-    keys_thread = ThreadPoolExecutor(1, "keys")
+    pool = ThreadPoolExecutor if traces is None else CarryingThreads
+    threads = pool(CONNECTIONS, "ledger")
+    keys_thread = pool(1, "keys")
 
     async def find_key(key_id: str) -> KnownKey | None:
         loop = asyncio.get_running_loop()
@@ -108,14 +116,14 @@ def create_app(settings: Settings) -> FastAPI:
         Now(recorder),
         pseudonyms,
         metrics,
-        Log(settings.log_format),
+        log,
         threads,
         Queue("ledger", CONNECTIONS, settings.queue),
         Queue("calculation", CONNECTIONS, settings.queue),
         Keyring(find_key, recorder.clock),
         _issuers(settings, recorder, pseudonyms),
     )
-    app = _Application(parts, settings)
+    app = _Application(parts, settings, traces)
     ours = [
         route
         for router in (
@@ -141,6 +149,15 @@ def create_app(settings: Settings) -> FastAPI:
             # FastAPI's search for parameters leaves here what is to be closed; its own layer is around every request.
             route.app = AsyncExitStackMiddleware(route.app)
     return app
+
+
+def _observing(settings: Settings, log: Log) -> tuple[Metrics, Traces | None]:
+    if settings.traces is None:
+        return Metrics(), None
+    from app.observe.traces import TracedMetrics  # noqa: PLC0415 # its libraries are loaded where there are traces
+
+    metrics = TracedMetrics(settings.traces, log)
+    return metrics, metrics.traces
 
 
 def _issuers(settings: Settings, recorder: Recorder, pseudonyms: Pseudonyms) -> Issuers | None:

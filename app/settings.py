@@ -35,6 +35,7 @@ EVERY: Final = (
     Setting("ONESTOP_PACKS_DIR", "none", "A folder of policy packs, added to those that ship."),
     Setting("ONESTOP_ROSTER", "off", "Whether the roster is asked for a status: off, check or enforce."),
     Setting("ONESTOP_LOG_FORMAT", "console", "How log lines are written: console or json."),
+    Setting("ONESTOP_TRACES", "none", "A collector of traces, its OTLP/HTTP address such as http://127.0.0.1:4318."),
     Setting("ONESTOP_QUEUE", str(QUEUE), "Requests of each kind that may wait in a worker; more get 503 at once."),
     Setting("ONESTOP_DRAIN_SECONDS", "0", "How long /readyz says no before a stop; behind a proxy 10."),
     Setting("ONESTOP_OIDC_ISSUER", "none", "The identity provider whose tokens are taken beside keys (docs/oidc.md)."),
@@ -48,6 +49,12 @@ EVERY: Final = (
 _NAMES: Final = frozenset(setting.name for setting in EVERY)
 _MOST_WAITING: Final = 10_000
 _LONGEST_DRAIN: Final = 600
+_LAST_PORT: Final = 65_535
+# No user, no query: what is secret in an address is soon in a log.
+_COLLECTOR: Final = re.compile(
+    r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?(?!.*/v1/traces/?$)(?:/[a-z0-9._~-]+)*/?",
+    re.ASCII | re.IGNORECASE,
+).fullmatch
 # Alike enough to be a slip: one letter more, less or other in a name of the usual length.
 _NEARLY: Final = 0.9
 
@@ -82,6 +89,7 @@ class Settings(NamedTuple):
     roster: RosterMode = "off"
     queue: int = QUEUE
     drain_seconds: int = 0
+    traces: str | None = None
 
     @property
     def has_pii_key(self) -> bool:
@@ -115,6 +123,7 @@ def read_settings(environment: Mapping[str, str] | None = None, dotenv: Path = P
         cast("RosterMode", roster),
         _number(values, "ONESTOP_QUEUE", QUEUE, _MOST_WAITING),
         _number(values, "ONESTOP_DRAIN_SECONDS", 0, _LONGEST_DRAIN),
+        _traces(values),
     )
 
 
@@ -132,6 +141,19 @@ def _number(values: Mapping[str, str], name: str, default: int, most: int) -> in
     if not re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) or int(text) > most:
         raise SettingsError(f"{name}: expected a whole number from 0 to {most:,}")
     return int(text)
+
+
+def _traces(values: Mapping[str, str]) -> str | None:
+    address = values.get("ONESTOP_TRACES", "none")
+    if address == "none":
+        return None
+    found = _COLLECTOR(address)
+    if found is None or int(found["port"] or 0) > _LAST_PORT:
+        raise SettingsError(
+            "ONESTOP_TRACES: expected none, or a collector's OTLP/HTTP address such as http://127.0.0.1:4318, "
+            "without /v1/traces"
+        )
+    return address.rstrip("/")
 
 
 def _pii_keys(values: Mapping[str, str]) -> tuple[str | None, ...]:

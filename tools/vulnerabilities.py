@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCK = ROOT / "requirements" / "runtime.lock"
+# All that an installation can have: those of runtime.lock, and the packages for traces.
+LOCK = ROOT / "requirements" / "traces.lock"
 WITHIN_SECONDS = 60
 
 # An id of a vulnerability that does not concern us, and why. Empty is how it should be.

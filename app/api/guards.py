@@ -30,7 +30,7 @@ Answers: TypeAlias = "Mapping[type[Exception], Answer]"
 UNMATCHED: Final = "unmatched"
 # W3C Trace Context: version, trace, parent, flags. A trace of zeros is none.
 _TRACE: Final = re.compile(
-    rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"
+    rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?"
 ).fullmatch
 
 
@@ -52,7 +52,8 @@ class Observed:
             await self.app(scope, receive, send)
             return
         began = perf_counter()
-        request_id = scope[REQUEST_ID] = _trace_of(scope) or os.urandom(16).hex()
+        caller = caller_of(scope)
+        request_id = scope[REQUEST_ID] = os.urandom(16).hex() if caller is None else caller[0].decode()
         status = 0
 
         async def observed_send(message: Message) -> None:
@@ -83,10 +84,7 @@ class Observed:
         return next((self.answers[kind] for kind in type(error).__mro__ if kind in self.answers), None)
 
     def _count(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
-        # A handler's route, or a mount's path; the raw path is never a label.
-        matched = scope.get("route")
-        route = str(getattr(matched, "path_format", None) or getattr(matched, "path", UNMATCHED))
-        method = scope["method"] if scope["method"] in METHODS else "other"
+        route, method = labels_of(scope)
         self.metrics.request(route, method, status, seconds)
         self.log.request(request_id, seconds, key_id_in(scope), route, method, status)
 
@@ -99,10 +97,20 @@ def log_mistake(log: Log, error: Exception, request_id: str | None) -> None:
     log.error("mistake", **of, error=type(error).__name__, where=where)
 
 
-def _trace_of(scope: Scope) -> str | None:
-    """The trace that a request is part of, which is its id then; None where it says none, or not in that form."""
+def caller_of(scope: Scope) -> tuple[bytes, bytes, bytes] | None:
+    """The trace that a request is part of, whose id is its own then, the caller's span in it, and the flags.
+
+    None where it says none, or not in that form.
+    """
     found = _TRACE(header_of(scope, b"traceparent") or b"")
-    return None if found is None else found[1].decode()
+    return None if found is None else (found[1], found[2], found[3])
+
+
+def labels_of(scope: Scope) -> tuple[str, str]:
+    """A handler's route, or a mount's path, and the method: the raw path is never a label."""
+    matched = scope.get("route")
+    route = str(getattr(matched, "path_format", None) or getattr(matched, "path", UNMATCHED))
+    return route, scope["method"] if scope["method"] in METHODS else "other"
 
 
 def _internal_error() -> Response:

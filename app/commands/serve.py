@@ -49,6 +49,7 @@ def serve(
     except (SettingsError, PacksRefused) as error:
         _fail(str(error))
     _check_issuer(settings)
+    _check_traces(settings)
     is_reachable = _check_schema(settings)
     if not _is_loopback(host) and not settings.has_pii_key:
         _fail(f"--host {host}: ONESTOP_PII_KEY is not set, so person ids would be kept under a key that all know")
@@ -69,6 +70,16 @@ def _check_issuer(settings: Settings) -> None:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         _fail(f"ONESTOP_OIDC_JWKS: {why}")
+
+
+def _check_traces(settings: Settings) -> None:
+    """Refuse to start without the packages that traces take, which not every installation has."""
+    if settings.traces is None:
+        return
+    try:
+        import app.observe.traces  # noqa: F401 # only to see whether it can be
+    except ModuleNotFoundError:
+        _fail("ONESTOP_TRACES: the packages for traces are missing; install onestop-settlement[traces]")
 
 
 def _check_schema(settings: Settings) -> bool:

@@ -115,6 +115,11 @@ def library_lines(log_format: LogFormat) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "handlers": {"ours": {"()": f"{__name__}.{LibraryLines.__name__}", "log_format": log_format}},
+        "handlers": {
+            "ours": {"()": f"{__name__}.{LibraryLines.__name__}", "log_format": log_format},
+            "nobody": {"class": "logging.NullHandler"},
+        },
+        # Of a collector that is away they would speak with each batch; app/observe/collector.py says it once.
+        "loggers": {name: {"handlers": ["nobody"], "propagate": False} for name in ("opentelemetry", "urllib3")},
         "root": {"handlers": ["ours"], "level": "WARNING"},
     }

@@ -87,6 +87,10 @@ class Metrics:
         self._job_faults = self._gauge("job_faults", "What a job last found wrong.", "livemostrecent", "task")
         self._job_records = self._gauge("job_records", "What a job last went over.", "livemostrecent", "task")
         self._backup_lag: Gauge | None = None
+        self._spans = Counter(
+            "onestop_trace_spans", "Spans that reached their collector, or were lost.", ("outcome",),
+            registry=self._registry,
+        )  # fmt: skip # one counter
         # As `expect` does: the first burst would wake nobody.
         self._refusals.labels("overloaded")
         # Asking for a child by its labels takes longer than counting it; all labels are from fixed sets.
@@ -145,6 +149,10 @@ class Metrics:
     def waited(self, what: str, seconds: float) -> None:
         """Note how long a transaction waited for a connection or for locks."""
         self._waits_of(what).observe(seconds)
+
+    def spans(self, outcome: Literal["sent", "lost"], number: int) -> None:
+        """Count spans that their collector has, or that it will never have."""
+        self._spans.labels(outcome).inc(number)
 
     def packs(self, loaded: int, days_left: dict[tuple[str, str], int]) -> None:
         """Say how many packs are loaded, and which of those in force end, as id and area, in how many days."""

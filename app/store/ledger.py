@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Wait = Literal["connection", "lock"]
 # Hears for what a transaction waited, and how many seconds.
 Waited: TypeAlias = "Callable[[Wait, float], None]"
+# Hears of each transaction that is over: whether it read or wrote, how many seconds it took, and how it ended.
+Ended: TypeAlias = "Callable[[Literal['read', 'write'], float, str], None]"
 Result = TypeVar("Result")
 
 # More threads than these only add latency: measured on two cores, docs/benchmarks.md.
@@ -67,11 +69,20 @@ class TryAgain(Exception):
         self.meaning = meaning
 
 
+_OUTCOMES: Final[dict[type[BaseException], str]] = {
+    LedgerUnreachable: "unreachable",
+    LedgerBusy: "busy",
+    OutcomeUnknown: "unknown",
+    TryAgain: "again",
+}
+
+
 class Ledger:
     """A database and its pool of connections. Reaches for the database only when it is first asked something."""
 
-    def __init__(self, url: str, waited: Waited | None = None) -> None:
+    def __init__(self, url: str, waited: Waited | None = None, ended: Ended | None = None) -> None:
         self._waited = waited
+        self._ended = ended
         self.engine = _engine(database_url(url), waited)
         self._reading = self.engine.execution_options(onestop_writes=False)
         # Hashes of packs that a committed transaction has kept.
@@ -123,12 +134,22 @@ class Ledger:
     def _run(self, transaction: _Transaction[Result]) -> Result:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return self._attempt(transaction)
+                return self._attempt(transaction) if self._ended is None else self._told(transaction, self._ended)
             except TryAgain as again:
                 if attempt == _ATTEMPTS:
                     raise again.meaning from again.__cause__
                 time.sleep(_PAUSE_SECONDS * attempt)
         raise AssertionError("the last attempt returns or raises")
+
+    def _told(self, transaction: _Transaction[Result], ended: Ended) -> Result:
+        began, outcome = time.perf_counter(), "done"
+        try:
+            return self._attempt(transaction)
+        except BaseException as error:
+            outcome = _OUTCOMES.get(type(error), "failed")
+            raise
+        finally:
+            ended("write" if transaction.writes else "read", time.perf_counter() - began, outcome)
 
     def _attempt(self, transaction: _Transaction[Result]) -> Result:
         began = time.perf_counter()

@@ -36,9 +36,19 @@ def test_the_code_reads_no_other_setting() -> None:
     assert read - own == {setting.name for setting in EVERY}
 
 
+TRACES = "ONESTOP_TRACES: expected none, or a collector's OTLP/HTTP address such as http://127.0.0.1:4318, without /v1/traces"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
+        ("ONESTOP_TRACES", "127.0.0.1:4318", TRACES),
+        ("ONESTOP_TRACES", "grpc://127.0.0.1:4317", TRACES),
+        ("ONESTOP_TRACES", "http://127.0.0.1:4318/v1/traces", TRACES),
+        ("ONESTOP_TRACES", "http://127.0.0.1:43180000", TRACES),
+        ("ONESTOP_TRACES", "http://127.0.0.1:65536", TRACES),
+        ("ONESTOP_TRACES", "http://somebody:secret@127.0.0.1:4318", TRACES),
+        ("ONESTOP_TRACES", "http://127.0.0.1:4318?key=secret", TRACES),
         ("ONESTOP_QUEUE", "-1", "ONESTOP_QUEUE: expected a whole number from 0 to 10,000"),
         ("ONESTOP_QUEUE", "10001", "ONESTOP_QUEUE: expected a whole number from 0 to 10,000"),
         ("ONESTOP_QUEUE", "１", "ONESTOP_QUEUE: expected a whole number from 0 to 10,000"),
@@ -59,6 +69,19 @@ def test_a_wrong_setting_stops_the_start_with_one_line(name: str, value: str, wo
         [ONESTOP, "serve", "--port", "0"], capture_output=True, check=False, text=True, cwd=tmp_path, env={name: value}
     )
     assert (started.returncode, started.stderr) == (2, f"onestop serve: {words}\n")
+
+
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        ("none", None),
+        ("http://127.0.0.1:4318", "http://127.0.0.1:4318"),
+        ("https://[::1]/", "https://[::1]"),
+        ("https://collector.example/otlp/", "https://collector.example/otlp"),
+    ],
+)
+def test_a_collectors_address(value: str, address: str | None, tmp_path: Path) -> None:
+    assert read_settings({"ONESTOP_TRACES": value}, tmp_path / ".env").traces == address
 
 
 def test_names_that_are_far_from_any_setting_are_others_business(tmp_path: Path) -> None:

@@ -15,7 +15,15 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from app.store import ledger as ledger_module
 from app.store import schema
-from app.store.ledger import CONNECTIONS, SPARE_CONNECTIONS, Ledger, LedgerBusy, LedgerUnreachable
+from app.store.ledger import (
+    CONNECTIONS,
+    SPARE_CONNECTIONS,
+    Ledger,
+    LedgerBusy,
+    LedgerUnreachable,
+    OutcomeUnknown,
+    TryAgain,
+)
 from app.store.person_years import lock_year
 from app.store.settlements import take_key
 from tests.store.desk import Desk, bill, is_reachable, person_year
@@ -193,3 +201,39 @@ def test_an_embedded_database_is_new_until_it_is_migrated_and_only_that_makes_it
 
 def test_a_database_of_a_server_is_never_a_new_file() -> None:
     assert not Ledger("postgresql://nobody@127.0.0.1:1/no_such").is_new_file
+
+
+@pytest.mark.parametrize(
+    ("error", "heard"),
+    [
+        (None, ["done"]),
+        (LedgerBusy(), ["busy"]),
+        (LedgerUnreachable(), ["unreachable"]),
+        (OutcomeUnknown(), ["unknown"]),
+        (TryAgain(LedgerBusy()), ["again"] * 4),
+        (ValueError(), ["failed"]),
+        (KeyboardInterrupt(), ["failed"]),
+    ],
+    ids=repr,
+)
+def test_whoever_listens_hears_each_attempt_and_how_it_ended(
+    desk: Desk, error: BaseException | None, heard: list[str]
+) -> None:
+    told: list[tuple[str, float, str]] = []
+    ledger = Ledger(desk.url, None, lambda *what: told.append(what))
+
+    def work(_connection: Connection) -> None:
+        time.sleep(0.01)
+        if error is not None:
+            raise error
+
+    for kind, ask in {"read": ledger.read, "write": ledger.write}.items():
+        told.clear()
+        if error is None:
+            ask(work)
+        else:
+            with pytest.raises(LedgerBusy if isinstance(error, TryAgain) else type(error)):
+                ask(work)
+        assert [(each[0], each[2]) for each in told] == [(kind, outcome) for outcome in heard]
+        assert all(0.01 <= each[1] < 1 for each in told)
+    ledger.close()
