@@ -38,6 +38,7 @@ from app.observe.metrics import Metrics
 from app.policies.catalogue import load_shipped
 from app.settings import Settings, read_settings
 from app.store.ledger import CONNECTIONS, Ledger, LedgerBusy, LedgerUnreachable, OutcomeUnknown
+from app.store.replica import OUTCOMES, Replica
 from app.usecases.keys import KnownKey, known_key
 from app.usecases.recording import Recorder
 
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from app.api.issuers import Issuers
+    from app.store.replica import Outcome
 
 
 class _Application(FastAPI):
@@ -95,7 +97,9 @@ def create_app(settings: Settings) -> FastAPI:
     catalogue = load_shipped(settings.packs_dir)
     metrics = Metrics()
     ledger = Ledger(settings.database_url, metrics.waited)
-    recorder = Recorder(ledger, catalogue, lambda: datetime.now(UTC), records, settings.roster)
+    log = Log(settings.log_format)
+    replica = _replica(settings, metrics, log)
+    recorder = Recorder(ledger, catalogue, lambda: datetime.now(UTC), records, settings.roster, replica)
     threads = ThreadPoolExecutor(CONNECTIONS, "ledger")
     keys_thread = ThreadPoolExecutor(1, "keys")
 
@@ -108,7 +112,7 @@ def create_app(settings: Settings) -> FastAPI:
         Now(recorder),
         pseudonyms,
         metrics,
-        Log(settings.log_format),
+        log,
         threads,
         Queue("ledger", CONNECTIONS + settings.queue),
         Queue("calculation", CONNECTIONS + settings.queue),
@@ -141,6 +145,21 @@ def create_app(settings: Settings) -> FastAPI:
             # FastAPI's search for parameters leaves here what is to be closed; its own layer is around every request.
             route.app = AsyncExitStackMiddleware(route.app)
     return app
+
+
+def _replica(settings: Settings, metrics: Metrics, log: Log) -> Replica | None:
+    if settings.read_database_url is None:
+        return None
+    metrics.expect_replica(OUTCOMES)
+
+    def heard(outcome: Outcome, is_new: bool) -> None:  # noqa: FBT001 # as its type says
+        metrics.replica_read(outcome)
+        if is_new and outcome == "replica":
+            log.info("the replica answers again")
+        elif is_new:
+            log.warning("the replica is not used, the ledger answers itself", code=outcome)
+
+    return Replica(settings.read_database_url, heard)
 
 
 def _issuers(settings: Settings, recorder: Recorder, pseudonyms: Pseudonyms) -> Issuers | None:

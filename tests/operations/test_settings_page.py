@@ -13,6 +13,7 @@ from tests.api.service import ONESTOP
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "operations.md"
+A_STANDBY = "expected postgresql://…, beside a ledger that is PostgreSQL's"
 
 
 def test_the_page_has_every_setting_with_its_default_and_what_it_is_for() -> None:
@@ -48,6 +49,7 @@ def test_the_code_reads_no_other_setting() -> None:
         ("ONESTOP_LOG_FORMAT", "xml", "ONESTOP_LOG_FORMAT: expected one of console, json"),
         ("ONESTOP_ROSTER", "on", "ONESTOP_ROSTER: expected one of off, check, enforce"),
         ("ONESTOP_PACKS_DIR", "/nowhere", "ONESTOP_PACKS_DIR: expected a folder that exists"),
+        ("ONESTOP_READ_DATABASE_URL", "postgresql://x", f"ONESTOP_READ_DATABASE_URL: {A_STANDBY}"),
         ("ONESTOP_DATABASE_URL", "mysql://x", "ONESTOP_DATABASE_URL: expected sqlite:///FILE or postgresql://…"),
     ],
 )
@@ -59,6 +61,17 @@ def test_a_wrong_setting_stops_the_start_with_one_line(name: str, value: str, wo
         [ONESTOP, "serve", "--port", "0"], capture_output=True, check=False, text=True, cwd=tmp_path, env={name: value}
     )
     assert (started.returncode, started.stderr) == (2, f"onestop serve: {words}\n")
+
+
+def test_a_replica_is_postgresqls_beside_postgresqls(tmp_path: Path) -> None:
+    ledger = {"ONESTOP_DATABASE_URL": "postgresql://u@a/n"}
+    for wrong in ("sqlite:///x.db", "http://b/n", "none", "b/n"):
+        with pytest.raises(SettingsError) as refused:
+            read_settings(ledger | {"ONESTOP_READ_DATABASE_URL": wrong}, tmp_path / ".env")
+        assert str(refused.value) == f"ONESTOP_READ_DATABASE_URL: {A_STANDBY}"
+    given = read_settings(ledger | {"ONESTOP_READ_DATABASE_URL": "postgresql://u@b/n"}, tmp_path / ".env")
+    assert given.read_database_url == "postgresql://u@b/n"
+    assert read_settings(ledger, tmp_path / ".env").read_database_url is None
 
 
 def test_names_that_are_far_from_any_setting_are_others_business(tmp_path: Path) -> None:
