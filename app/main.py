@@ -39,6 +39,7 @@ from app.observe.metrics import Metrics
 from app.policies.catalogue import load_shipped
 from app.settings import Settings, read_settings
 from app.store.ledger import CONNECTIONS, Ledger, LedgerBusy, LedgerUnreachable, OutcomeUnknown
+from app.store.replica import OUTCOMES, Replica
 from app.usecases.keys import KnownKey, known_key
 from app.usecases.recording import Recorder
 
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
     from app.api.issuers import Issuers
     from app.observe.traces import Traces
+    from app.store.replica import Outcome
 
 
 class _Application(FastAPI):
@@ -102,7 +104,8 @@ def create_app(settings: Settings) -> FastAPI:
     log = Log(settings.log_format)
     metrics, traces = _observing(settings, log)
     ledger = Ledger(settings.database_url, metrics.waited, None if traces is None else traces.transaction)
-    recorder = Recorder(ledger, catalogue, lambda: datetime.now(UTC), records, settings.roster)
+    replica = _replica(settings, metrics, log)
+    recorder = Recorder(ledger, catalogue, lambda: datetime.now(UTC), records, settings.roster, replica)
     pool = ThreadPoolExecutor if traces is None else CarryingThreads
     threads = pool(CONNECTIONS, "ledger")
     keys_thread = pool(1, "keys")
@@ -158,6 +161,21 @@ def _observing(settings: Settings, log: Log) -> tuple[Metrics, Traces | None]:
 
     metrics = TracedMetrics(settings.traces, log)
     return metrics, metrics.traces
+
+
+def _replica(settings: Settings, metrics: Metrics, log: Log) -> Replica | None:
+    if settings.read_database_url is None:
+        return None
+    metrics.expect_replica(OUTCOMES)
+
+    def heard(outcome: Outcome, is_new: bool) -> None:  # noqa: FBT001 # as its type says
+        metrics.replica_read(outcome)
+        if is_new and outcome == "replica":
+            log.info("the replica answers again")
+        elif is_new:
+            log.warning("the replica is not used, the ledger answers itself", code=outcome)
+
+    return Replica(settings.read_database_url, heard)
 
 
 def _issuers(settings: Settings, recorder: Recorder, pseudonyms: Pseudonyms) -> Issuers | None:

@@ -18,6 +18,7 @@ RosterMode = Literal["off", "check", "enforce"]
 NO_KEY: Final = "none"
 QUEUE: Final = 16
 DATABASE_URL: Final = "sqlite:///var/onestop.db"
+_POSTGRESQL: Final = ("postgresql://", "postgres://")
 
 
 class Setting(NamedTuple):
@@ -30,6 +31,7 @@ class Setting(NamedTuple):
 
 EVERY: Final = (
     Setting("ONESTOP_DATABASE_URL", DATABASE_URL, "The ledger: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."),
+    Setting("ONESTOP_READ_DATABASE_URL", "none", "A hot standby of a PostgreSQL ledger, for what insurers read."),
     Setting("ONESTOP_PII_KEY", "none", "The key under which person ids are kept; needed off the loopback."),
     Setting("ONESTOP_PII_EARLIER_KEYS", "none", "Earlier keys, the oldest first, with commas between."),
     Setting("ONESTOP_PACKS_DIR", "none", "A folder of policy packs, added to those that ship."),
@@ -90,6 +92,7 @@ class Settings(NamedTuple):
     queue: int = QUEUE
     drain_seconds: int = 0
     traces: str | None = None
+    read_database_url: str | None = None
 
     @property
     def has_pii_key(self) -> bool:
@@ -112,8 +115,11 @@ def read_settings(environment: Mapping[str, str] | None = None, dotenv: Path = P
     if roster not in get_args(RosterMode):
         raise SettingsError(f"ONESTOP_ROSTER: expected one of {', '.join(get_args(RosterMode))}")
     database_url = values.get("ONESTOP_DATABASE_URL", DATABASE_URL)
-    if not database_url.startswith(("sqlite:///", "postgresql://", "postgres://")):
+    if not database_url.startswith(("sqlite:///", *_POSTGRESQL)):
         raise SettingsError("ONESTOP_DATABASE_URL: expected sqlite:///FILE or postgresql://…")
+    read_database_url = values.get("ONESTOP_READ_DATABASE_URL")
+    if read_database_url and not (read_database_url.startswith(_POSTGRESQL) and database_url.startswith(_POSTGRESQL)):
+        raise SettingsError("ONESTOP_READ_DATABASE_URL: expected postgresql://…, beside a ledger that is PostgreSQL's")
     return Settings(
         Path(packs_dir) if packs_dir else None,
         cast("LogFormat", log_format),
@@ -124,6 +130,7 @@ def read_settings(environment: Mapping[str, str] | None = None, dotenv: Path = P
         _number(values, "ONESTOP_QUEUE", QUEUE, _MOST_WAITING),
         _number(values, "ONESTOP_DRAIN_SECONDS", 0, _LONGEST_DRAIN),
         _traces(values),
+        read_database_url,
     )
 
 

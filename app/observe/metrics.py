@@ -14,6 +14,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from app.settlement.result import Payers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from app.settlement.result import Settlement
 
 METHODS: Final = frozenset(("GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"))
@@ -68,6 +70,9 @@ class Metrics:
             "onestop_ledger_wait_seconds", "Time that a transaction waited, for a connection or for others' locks.",
             ("for",), buckets=_WAIT_SECONDS, registry=self._registry,
         )  # fmt: skip # one histogram
+        self._replica = Counter(
+            "onestop_replica_reads", "What came of asking the replica.", ("outcome",), registry=self._registry
+        )
         self._build = self._gauge("build_info", "The release that serves.", "livemax", "version")
         self._build.labels(version("onestop-settlement")).set(1)
         self._packs = self._gauge("policy_packs", "Policy packs loaded.", "livemostrecent")
@@ -137,6 +142,15 @@ class Metrics:
     def replayed(self) -> None:
         """Count a request that was answered with what it had recorded before."""
         self._ledger_of("replayed").inc()
+
+    def expect_replica(self, outcomes: Iterable[str]) -> None:
+        """As `expect`, for what may come of asking a replica."""
+        for outcome in outcomes:
+            self._replica.labels(outcome)
+
+    def replica_read(self, outcome: str) -> None:
+        """Count a read that was meant for the replica."""
+        self._replica.labels(outcome).inc()
 
     def calculated(self, seconds: float) -> None:
         """Note how long a bill took, whatever came of it."""

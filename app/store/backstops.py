@@ -148,6 +148,13 @@ class Evidence(NamedTuple):
     reversed_at: str | None
 
 
+def area_of(connection: Connection, settlement_id: str) -> str | None:
+    """The pooling area of a settlement with a backstop, reversed or not; None where there is none."""
+    return connection.execute(
+        select(settlements.c.pooling_area).where(settlements.c.settlement_id == settlement_id, HAS_BACKSTOP)
+    ).scalar_one_or_none()
+
+
 def find_backstop(connection: Connection, settlement_id: str) -> Evidence | None:
     """Find the evidence of a settlement with a backstop, reversed or not."""
     table = settlements.c

@@ -80,10 +80,12 @@ _OUTCOMES: Final[dict[type[BaseException], str]] = {
 class Ledger:
     """A database and its pool of connections. Reaches for the database only when it is first asked something."""
 
-    def __init__(self, url: str, waited: Waited | None = None, ended: Ended | None = None) -> None:
+    def __init__(
+        self, url: str, waited: Waited | None = None, ended: Ended | None = None, *, reads_only: bool = False
+    ) -> None:
         self._waited = waited
         self._ended = ended
-        self.engine = _engine(database_url(url), waited)
+        self.engine = _engine(database_url(url), waited, reads_only=reads_only)
         self._reading = self.engine.execution_options(onestop_writes=False)
         # Hashes of packs that a committed transaction has kept.
         self.packs_kept: set[str] = set()
@@ -238,7 +240,7 @@ def database_url(url: str) -> URL:
     return parsed
 
 
-def _engine(url: URL, waited: Waited | None) -> Engine:
+def _engine(url: URL, waited: Waited | None, *, reads_only: bool) -> Engine:
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, waited)
     options = {
@@ -248,6 +250,7 @@ def _engine(url: URL, waited: Waited | None) -> Engine:
         # Never an answer before the disk has it, whatever the server's default is.
         "synchronous_commit": "on",
         "default_transaction_isolation": "read\\ committed",
+        "default_transaction_read_only": "on" if reads_only else "off",
     }
     engine = create_engine(
         url,

@@ -8,33 +8,39 @@ from app.access.keys import is_within
 from app.store import backstops
 from app.store.audit import note
 from app.usecases.moments import time_text
+from app.usecases.read_beside import begin_told, read_on, read_told
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from app.store.audit import By
     from app.store.backstops import BackstopFilter, Evidence, Item, Payment, Place, Sums
+    from app.store.replica import Moment
     from app.usecases.recording import Recorder
 
 
 def list_backstops(recorder: Recorder, wanted: BackstopFilter, after: Place | None, limit: int, by: By) -> list[Item]:
     """A page of the list; whose bounds `wanted` names."""
 
-    def work(connection: Connection) -> list[Item]:
+    def tell(connection: Connection) -> None:
         note(connection, by, time_text(recorder.clock()), "backstops.listed")
+
+    def read(connection: Connection, _: None) -> list[Item]:
         return backstops.list_backstops(connection, wanted, after, limit)
 
-    return recorder.ledger.write(work)
+    return read_told(recorder, tell, read)
 
 
 def sum_backstops(recorder: Recorder, wanted: BackstopFilter, group_by: str, by: By) -> list[Sums]:
     """The sums by group."""
 
-    def work(connection: Connection) -> list[Sums]:
+    def tell(connection: Connection) -> None:
         note(connection, by, time_text(recorder.clock()), "backstops.summed")
+
+    def read(connection: Connection, _: None) -> list[Sums]:
         return backstops.sum_backstops(connection, wanted, group_by)
 
-    return recorder.ledger.write(work)
+    return read_told(recorder, tell, read)
 
 
 class Shown(NamedTuple):
@@ -47,26 +53,44 @@ class Shown(NamedTuple):
 def read_backstop(recorder: Recorder, settlement_id: str, by: By, areas: frozenset[str] | None) -> Shown | None:
     """The evidence of one backstop; None where there is none, or none within the bounds."""
 
-    def work(connection: Connection) -> Shown | None:
-        evidence = backstops.find_backstop(connection, settlement_id)
-        if evidence is None or not is_within(evidence.pooling_area, areas):
-            return None
+    def tell(connection: Connection) -> bool:
+        area = backstops.area_of(connection, settlement_id)
+        if area is None or not is_within(area, areas):
+            return False
         note(connection, by, time_text(recorder.clock()), "backstop.read", settlement_id)
+        return True
+
+    def read(connection: Connection, is_told: bool) -> Shown | None:  # noqa: FBT001 # what `tell` gives
+        evidence = backstops.find_backstop(connection, settlement_id) if is_told else None
+        if evidence is None:
+            return None
         return Shown(evidence, backstops.payments_of(connection, settlement_id))
 
-    return recorder.ledger.write(work, lambda found: found is not None)
+    return read_told(recorder, tell, read)
 
 
-def begin_export(recorder: Recorder, wanted: BackstopFilter, limit: int, by: By) -> list[Item]:
-    """The first piece of an export, and the line in the audit that tells of it."""
+class Export:
+    """All of a list, a piece at a time; each is a transaction of its own, so a client that stops reading holds none."""
 
-    def work(connection: Connection) -> list[Item]:
-        note(connection, by, time_text(recorder.clock()), "backstops.exported")
-        return backstops.list_backstops(connection, wanted, None, limit)
+    def __init__(self, recorder: Recorder, wanted: BackstopFilter, limit: int, by: By) -> None:
+        self._recorder = recorder
+        self._wanted = wanted
+        self._limit = limit
+        self._by = by
+        self._begun: Moment | None = None
 
-    return recorder.ledger.write(work)
+    def first(self) -> list[Item]:
+        """The first piece, and the line in the audit that tells of all of them."""
 
+        def tell(connection: Connection) -> None:
+            note(connection, self._by, time_text(self._recorder.clock()), "backstops.exported")
 
-def go_on_exporting(recorder: Recorder, wanted: BackstopFilter, after: Place, limit: int) -> list[Item]:
-    """The next piece; each is a transaction of its own, so that a client that stops reading holds none."""
-    return recorder.ledger.read(lambda connection: backstops.list_backstops(connection, wanted, after, limit))
+        items, self._begun = begin_told(self._recorder, tell, lambda connection, _: self._piece(connection, None))
+        return items
+
+    def following(self, last: Item) -> list[Item]:
+        """The piece behind an item, with all that was there when the export began."""
+        return read_on(self._recorder, self._begun, lambda connection: self._piece(connection, last.place))
+
+    def _piece(self, connection: Connection, after: Place | None) -> list[Item]:
+        return backstops.list_backstops(connection, self._wanted, after, self._limit)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from app.settlement.year import YearToDate
     from app.store.ledger import Ledger
     from app.store.person_keys import PersonKeys
+    from app.store.replica import Replica
     from app.store.together import Row
     from app.usecases.check_roster import RosterMode, StatusCheck
     from app.usecases.moments import Clock
@@ -88,6 +89,7 @@ class Recorder(NamedTuple):
     clock: Clock
     wire: Wire
     roster: RosterMode = "off"
+    replica: Replica | None = None
 
 
 class BillToSettle(NamedTuple):

@@ -13,6 +13,7 @@ from tests.api.service import ONESTOP
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "operations.md"
+A_STANDBY = "expected postgresql://…, beside a ledger that is PostgreSQL's"
 
 
 def test_the_page_has_every_setting_with_its_default_and_what_it_is_for() -> None:
@@ -58,6 +59,7 @@ TRACES = "ONESTOP_TRACES: expected none, or a collector's OTLP/HTTP address such
         ("ONESTOP_LOG_FORMAT", "xml", "ONESTOP_LOG_FORMAT: expected one of console, json"),
         ("ONESTOP_ROSTER", "on", "ONESTOP_ROSTER: expected one of off, check, enforce"),
         ("ONESTOP_PACKS_DIR", "/nowhere", "ONESTOP_PACKS_DIR: expected a folder that exists"),
+        ("ONESTOP_READ_DATABASE_URL", "postgresql://x", f"ONESTOP_READ_DATABASE_URL: {A_STANDBY}"),
         ("ONESTOP_DATABASE_URL", "mysql://x", "ONESTOP_DATABASE_URL: expected sqlite:///FILE or postgresql://…"),
     ],
 )
@@ -82,6 +84,17 @@ def test_a_wrong_setting_stops_the_start_with_one_line(name: str, value: str, wo
 )
 def test_a_collectors_address(value: str, address: str | None, tmp_path: Path) -> None:
     assert read_settings({"ONESTOP_TRACES": value}, tmp_path / ".env").traces == address
+
+
+def test_a_replica_is_postgresqls_beside_postgresqls(tmp_path: Path) -> None:
+    ledger = {"ONESTOP_DATABASE_URL": "postgresql://u@a/n"}
+    for wrong in ("sqlite:///x.db", "http://b/n", "none", "b/n"):
+        with pytest.raises(SettingsError) as refused:
+            read_settings(ledger | {"ONESTOP_READ_DATABASE_URL": wrong}, tmp_path / ".env")
+        assert str(refused.value) == f"ONESTOP_READ_DATABASE_URL: {A_STANDBY}"
+    given = read_settings(ledger | {"ONESTOP_READ_DATABASE_URL": "postgresql://u@b/n"}, tmp_path / ".env")
+    assert given.read_database_url == "postgresql://u@b/n"
+    assert read_settings(ledger, tmp_path / ".env").read_database_url is None
 
 
 def test_names_that_are_far_from_any_setting_are_others_business(tmp_path: Path) -> None:
