@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 # A burst of as many as have places is worked off in less, on any machine that keeps up at all.
 PATIENCE_SECONDS: Final = 0.1
-STRETCH: Final = 2.0
-_FIRST_GUESS_SECONDS: Final = 0.005
+STRETCH: Final = 1.9
 _STEP: Final = 0.02
 OVERLOADED: Final = problems.document(problems.OVERLOADED, "All places are taken. Nothing was done; send it again.")
 # Under which name the server's protocol finds the door.
@@ -39,8 +38,9 @@ class Queue:
     away, only as many come in as are served in `STRETCH` times what one takes alone: whoever is let in is served nearly
     as always. Who has been in for longer than `PATIENCE_SECONDS` waits for something else, and keeps nobody out.
 
-    Both times are medians, found by a small step up or down at each answer, so that a few slow ones move neither. Where
-    few come in, each is alone, so what one takes alone is known anew when everything became slower.
+    Both times are means that follow each answer by a small step. At first there come in as many as where all share one
+    processor; more where they mostly wait for a disk or a network. Where few come in, each is alone, so what one takes
+    alone is known anew when everything became slower.
     """
 
     def __init__(self, name: str, at_once: int, waiting: int, clock: Callable[[], float] = monotonic) -> None:
@@ -53,8 +53,8 @@ class Queue:
         self._line_since = 0.0
         self._crowded_until = 0.0
         self._is_alone = False
-        self._alone_seconds = _FIRST_GUESS_SECONDS
-        self._few = float(at_once)
+        self._alone_seconds: float | None = None
+        self._few = STRETCH
 
     @property
     def taken(self) -> int:
@@ -97,11 +97,14 @@ class Queue:
         """Give a place back."""
         self._entered.remove(entered)
         now = self._clock()
+        took = now - entered
+        if took >= PATIENCE_SECONDS:
+            return
         if self._is_alone:
-            self._alone_seconds *= 1 + _STEP if now - entered > self._alone_seconds else 1 - _STEP
-        if now < self._crowded_until:
-            is_slow = now - entered > STRETCH * self._alone_seconds
-            self._few = min(max(self._few * (1 - _STEP if is_slow else 1 + _STEP), 1.0), self._at_once)
+            before = took if self._alone_seconds is None else self._alone_seconds
+            self._alone_seconds = before + _STEP * (took - before)
+        if self._alone_seconds and now < self._crowded_until:
+            self._few = min(max(self._few + _STEP * (STRETCH - took / self._alone_seconds), 1.0), self._at_once)
 
     def look(self) -> int:
         """The most places that were taken since the last look; all of them where somebody was sent away."""

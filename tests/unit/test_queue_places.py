@@ -95,11 +95,17 @@ def test_who_waits_for_something_else_keeps_nobody_out_while_there_are_threads()
     assert not queue.has_place()
     for place in stuck[2:]:
         queue.leave(place)
-    # Two are stuck, two may be served at once beside them, whatever the crowd allows.
-    others = [queue.enter(), queue.enter()]
+    # Two are stuck. One is served beside them, as many as at first in a crowd, and no more.
+    other = queue.enter()
     assert not queue.has_place()
-    queue.leave(others[0])
-    assert queue.has_place()
+    queue.leave(other)
+    stuck += [queue.enter()]
+    clock.now += PATIENCE_SECONDS * 0.9
+    assert not queue.has_place()
+    clock.now += PATIENCE_SECONDS * 0.1
+    # The third is stuck too, and there is one thread left.
+    assert queue.enter()
+    assert not queue.has_place()
 
 
 class Served:
