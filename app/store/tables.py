@@ -191,7 +191,7 @@ settlements.primary_key.ddl_if(dialect="sqlite")
 event.listen(
     settlements,
     "after_create",
-    DDL("ALTER TABLE settlements ADD CONSTRAINT pk_settlements PRIMARY KEY (ordinal, insurance_year)").execute_if(
+    DDL("ALTER TABLE settlements ADD CONSTRAINT pk_settlements PRIMARY KEY (ordinal, insurance_year)").execute_if(  # type: ignore[no-untyped-call]  # it has no types
         dialect="postgresql"
     ),
 )
