@@ -62,7 +62,7 @@ def _add_year(connection: Connection, year: int) -> int:
     connection.execute(text(f"CREATE TABLE settlements_{year:d} PARTITION OF settlements FOR VALUES {bounds}"))
     moved = {}
     for table in ("settlements", *_NAMING):
-        back = f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM moving_{table}"  # noqa: S608 # names of ours
+        back = f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM moving_{table}"  # noqa: S608 # nosec B608 # ours
         moved[table] = connection.execute(text(back)).rowcount
         connection.execute(text(f"DROP TABLE moving_{table}"))
     return moved["settlements"]
