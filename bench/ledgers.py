@@ -104,7 +104,8 @@ def fill(url: str, records: int) -> None:
         copy_row(connection, settlements, bill, records)
         copy_row(connection, person_years, {"person": PERSON}, records)
         connection.execute(
-            "INSERT INTO open_bills SELECT facility_code, bill_id, settlement_id FROM settlements "
+            "INSERT INTO open_bills (facility_code, bill_id, settlement_id, insurance_year) "
+            "SELECT facility_code, bill_id, settlement_id, insurance_year FROM settlements "
             "ON CONFLICT DO NOTHING"
         )
         connection.execute("VACUUM ANALYZE")

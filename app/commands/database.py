@@ -1,4 +1,4 @@
-"""`onestop db`: bring the ledger's database to this release's schema, check it, copy it while it serves."""
+"""`onestop db`: bring the ledger's database to this release's schema, check it, copy it, give years their tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from app.commands.ledgers import FOUND_EXIT, fail, note_end, opened_ledger
+from app.commands.ledgers import FOUND_EXIT, clock, fail, note_end, opened_ledger
 from app.commands.processes import unwinding_when_stopped
 from app.commands.progress import progress_bar
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 INTERRUPTED_EXIT: Final = 128 + 2
 TABLE_WIDTH: Final = 120
+# Each table is looked at by whoever asks without a year.
+MOST_YEARS_AHEAD: Final = 10
 
 db_app = typer.Typer(no_args_is_help=True, help="The ledger's database (台账): upgrade, check and back it up.")
 
@@ -72,6 +74,33 @@ def backup(
         raise typer.Exit(INTERRUPTED_EXIT) from None
     size = file.stat().st_size
     typer.echo(f"{file}: {size:,} bytes, schema {version}, checked")
+
+
+@db_app.command()
+def add_years(
+    *,
+    to: Annotated[int, typer.Option("--to", metavar="YEAR", help="The last insurance year that gets one.")],
+) -> None:
+    """Give each insurance year up to YEAR a table of its own (PostgreSQL), with its settlements that are there already.
+
+    Do it once a year, when little is asked: recording waits meanwhile.
+    """
+    from app.store.partitions import add_years
+    from app.store.reasons import place_of
+
+    latest = clock().year + MOST_YEARS_AHEAD
+    if to > latest:
+        fail("db add-years", f"--to {to}: expected {latest} or earlier")
+    with opened_ledger("db add-years", at_head=True) as ledger:
+        place = place_of(ledger)
+        if ledger.engine.url.get_backend_name() == "sqlite":
+            typer.echo(f"{place}: one table holds all years, there is nothing to do")
+            return
+        added = ledger.write(lambda connection: add_years(connection, to))
+    if not added:
+        typer.echo(f"{place}: every year up to {to} has its table already")
+    for year, moved in added:
+        typer.echo(f"{place}: {year} has its table now; {moved:,} settlements were moved into it")
 
 
 def _source(ledger: Ledger) -> Path:

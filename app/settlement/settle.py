@@ -19,7 +19,7 @@ from app.settlement.stages.emergency_aid import emergency_aid
 from app.settlement.stages.local_subsidy import local_subsidy
 from app.settlement.stages.medical_assistance import medical_assistance
 from app.settlement.stages.second_reimbursement import second_reimbursement
-from app.settlement.year import YearToDate
+from app.settlement.year import YearToDate, insurance_year
 
 
 class Refused(NamedTuple):
@@ -99,7 +99,7 @@ def _settlement(  # noqa: PLR0913 # puts together what all the steps before it f
         bill.bill_id,
         bill.facility.code,
         pack,
-        bill.encounter.discharged_on.year,
+        insurance_year(bill.encounter.discharged_on),
         costs,
         stages.deductible.amount,
         stages.deductible.inputs["waived"] or ZERO,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.settlement.money import ZERO, Fen
+
+if TYPE_CHECKING:
+    from datetime import date
 
 
 class YearToDate(NamedTuple):
@@ -29,3 +32,8 @@ class YearToDate(NamedTuple):
 
 
 NO_YEAR: Final = YearToDate()
+
+
+def insurance_year(discharged_on: date) -> int:
+    """The insurance year (参保年度) of a stay: the calendar year of its discharge (settlement.md §1)."""
+    return discharged_on.year

@@ -10,7 +10,7 @@ from sqlalchemy import insert as inserting
 from app.settlement.money import Fen
 from app.settlement.result import Payers
 from app.store.settlements import IS_REVERSED
-from app.store.tables import backstop_payments, reversals, settlements
+from app.store.tables import backstop_payments, names_settlement, reversals, settlements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -182,8 +182,16 @@ class Payment(NamedTuple):
 
 def add_payments(connection: Connection, payments: Sequence[Payment]) -> None:
     """Write what an insurer said of some backstops."""
-    if payments:
-        connection.execute(inserting(backstop_payments), [payment._asdict() for payment in payments])
+    if not payments:
+        return
+    table = settlements.c
+    ids = [payment.settlement_id for payment in payments]
+    found = connection.execute(select(table.settlement_id, table.insurance_year).where(table.settlement_id.in_(ids)))
+    years = {row[0]: row[1] for row in found}
+    connection.execute(
+        inserting(backstop_payments),
+        [payment._asdict() | {"insurance_year": years[payment.settlement_id]} for payment in payments],
+    )
 
 
 def last_payments(connection: Connection, settlement_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -221,7 +229,7 @@ def _reversed(wanted: BackstopFilter, after: Place | None, *, ordered: bool = Tr
     at, record_id = reversals.c.reversed_at, reversals.c.reversal_id
     query = (
         select(at.label("recorded_at"), record_id.label("record_id"), *_columns("reversal", -1))
-        .join_from(reversals, settlements, settlements.c.settlement_id == reversals.c.settlement_id)
+        .join_from(reversals, settlements, names_settlement(reversals))
         .where(HAS_BACKSTOP, *_conditions(wanted, after, at, record_id))
     )
     return query.order_by(at, record_id) if ordered else query

@@ -11,7 +11,7 @@ from app.settlement.year import YearToDate
 from app.store.person_years import YearState
 from app.store.replay import in_pieces
 from app.store.settlements import IS_REVERSED, PersonYear
-from app.store.tables import BEFORE, open_bills, person_years, reversals, settlements
+from app.store.tables import BEFORE, names_settlement, open_bills, person_years, reversals, settlements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ class OpenBill(NamedTuple):
 def keys_without_settlement(connection: Connection) -> Iterator[OpenBill]:
     """Rows of open bills that name no settlement in force under their key."""
     meant = select(settlements.c.ordinal).where(
-        settlements.c.settlement_id == open_bills.c.settlement_id,
+        names_settlement(open_bills),
         settlements.c.facility_code == open_bills.c.facility_code,
         settlements.c.bill_id == open_bills.c.bill_id,
         ~IS_REVERSED,
@@ -44,7 +44,7 @@ def keys_without_settlement(connection: Connection) -> Iterator[OpenBill]:
 def settlements_without_key(connection: Connection) -> Iterator[tuple[str, PersonYear]]:
     """Settlements in force whose key is not taken by them."""
     taken = exists().where(
-        open_bills.c.settlement_id == settlements.c.settlement_id,
+        names_settlement(open_bills),
         open_bills.c.facility_code == settlements.c.facility_code,
         open_bills.c.bill_id == settlements.c.bill_id,
     )
@@ -96,7 +96,7 @@ def year_ends(connection: Connection) -> Iterator[YearEnd]:
         )
         .outerjoin(settlements, _last_of(settlements))
         .outerjoin(reversals, _last_of(reversals))
-        .outerjoin(was, was.c.settlement_id == reversals.c.settlement_id)
+        .outerjoin(was, names_settlement(reversals, was))
     )
     sums = len(_KEY) + len(BEFORE)
     for row in in_pieces(connection, query):

@@ -109,7 +109,7 @@ def _move_records(connection: Connection, rows: list[ChainRow], move: Move) -> d
             moved_reversals.append(values | {"of": moved.reversal_id})
             continue
         own = {name: getattr(moved, name) for name in ("key_id", "fingerprint", "request")}
-        moved_settlements.append(values | own | {"of": moved.settlement_id})
+        moved_settlements.append(values | own | {"of": moved.settlement_id, "in": moved.person_year.insurance_year})
         if moved.replaces is not None:
             _move_correction(connection, moved.replaces, row.record, moved.fingerprint)
     if moved_settlements:
@@ -156,7 +156,7 @@ _PSEUDONYM: Final = re.compile(f"[0-9a-f]{{{HASH_LENGTH}}}").fullmatch
 _OF_SETTLEMENTS: Final = ("person", "key_id", "fingerprint", "request", "previous_hash", "record_hash")
 _SETTLEMENT: Final[Any] = (
     update(settlements)
-    .where(settlements.c.settlement_id == bindparam("of"))
+    .where(settlements.c.settlement_id == bindparam("of"), settlements.c.insurance_year == bindparam("in"))
     .values({name: bindparam(name) for name in _OF_SETTLEMENTS})
 )
 _REVERSAL: Final[Any] = (

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, case, insert, literal_column, null, select, t
 
 from app.store.scratch import Entry
 from app.store.settlements import IS_REVERSED
-from app.store.tables import reconciliations, reversals, settlements
+from app.store.tables import names_settlement, reconciliations, reversals, settlements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def entries_of(connection: Connection, side: Side) -> Iterator[Entry]:
     """What a payer pays of each settlement of a period, and what each reversal of the period takes back."""
     settled = _select(side, 1, settlements.c.settled_at)
     taken_back = _select(side, -1, reversals.c.reversed_at).join_from(
-        reversals, settlements, settlements.c.settlement_id == reversals.c.settlement_id
+        reversals, settlements, names_settlement(reversals)
     )
     rows = connection.execute(union_all(settled, taken_back).execution_options(yield_per=_ROWS_AT_ONCE))
     return (Entry(*row) for row in rows)

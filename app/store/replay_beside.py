@@ -28,6 +28,7 @@ class Corrected(NamedTuple):
     """What a correction's answer repeats of a settlement, as stored."""
 
     bill_id: str
+    insurance_year: int
     payers: Payers
     replaces: str | None
     fingerprint: str
@@ -35,10 +36,10 @@ class Corrected(NamedTuple):
 
 def corrected_settlement(connection: Connection, settlement_id: str) -> Corrected | None:
     """Find a settlement that a correction names."""
-    names = ("bill_id", *PAID, "replaces", "fingerprint")
+    names = ("bill_id", "insurance_year", *PAID, "replaces", "fingerprint")
     query = select(*[raw(settlements.c[name]) for name in names]).where(settlements.c.settlement_id == settlement_id)
     row = connection.execute(query).one_or_none()
-    return Corrected(row[0], Payers._make(row[1:-2]), row[-2], row[-1]) if row else None
+    return Corrected(row[0], row[1], Payers._make(row[2:-2]), row[-2], row[-1]) if row else None
 
 
 def reversed_why(connection: Connection, settlement_id: str) -> tuple[str, str] | None:
@@ -48,7 +49,10 @@ def reversed_why(connection: Connection, settlement_id: str) -> tuple[str, str] 
     return (row[0], row[1]) if row else None
 
 
-def count_replacing(connection: Connection) -> int:
-    """How many settlements stand in the place of another one."""
-    count: int = connection.execute(select(func.count(settlements.c.replaces))).scalar_one()
-    return count
+def count_replacing(connection: Connection) -> tuple[int, int]:
+    """How many settlements stand in the place of another one, and of how many others."""
+    replaces = settlements.c.replaces
+    replacing, replaced = connection.execute(
+        select(func.count(replaces), func.count(replaces.distinct())).where(replaces.is_not(None))
+    ).one()
+    return replacing, replaced

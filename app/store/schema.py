@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _PACKAGE: Final = Path(app.__path__[0])
 # All versions in their order; a test compares them with the migrations. Alembic itself is loaded to upgrade alone: it
 # takes eight megabytes, and a service only wants to know where its database stands.
-VERSIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+VERSIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 _VERSION: Final = Table("alembic_version", MetaData(), Column("version_num", String(32)))
 # Any number that nobody else locks.
 _UPGRADE_LOCK: Final = 6_367_887_001

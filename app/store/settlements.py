@@ -10,8 +10,17 @@ from sqlalchemy import and_, bindparam, exists, insert, select
 
 from app.settlement.money import Fen
 from app.settlement.result import Payers
-from app.settlement.year import YearToDate
-from app.store.tables import BEFORE, PAID, corrections, insert_if_absent, open_bills, reversals, settlements
+from app.settlement.year import YearToDate, insurance_year
+from app.store.tables import (
+    BEFORE,
+    PAID,
+    corrections,
+    insert_if_absent,
+    names_settlement,
+    open_bills,
+    reversals,
+    settlements,
+)
 from app.store.together import Statement, run_together
 
 if TYPE_CHECKING:
@@ -86,18 +95,20 @@ def under(request: bytes, person: str, other: str) -> bytes:
     return request.replace(b'"person_id":"%b"' % person.encode(), b'"person_id":"%b"' % other.encode())
 
 
-def taking_key(connection: Connection, facility_code: str, bill_id: str, settlement_id: str) -> Statement:
-    """The statement that takes a bill's natural key for a settlement to come; no row where another one has it.
+def taking_key(connection: Connection, facility_code: str, bill_id: str, settlement_id: str, year: int) -> Statement:
+    """The statement that takes a bill's natural key for a settlement to come, of a year; no row where it is taken.
 
     Waits for whoever is taking it at this moment: the unique key has the last word.
     """
-    values = {"facility_code": facility_code, "bill_id": bill_id, "settlement_id": settlement_id}
+    values = {
+        "facility_code": facility_code, "bill_id": bill_id, "settlement_id": settlement_id, "insurance_year": year,
+    }  # fmt: skip # one row
     return Statement(_TAKE[connection.dialect.name], values)
 
 
-def take_key(connection: Connection, facility_code: str, bill_id: str, settlement_id: str) -> bool:
-    """Take a bill's natural key for a settlement to come; False where another settlement has it."""
-    (row,) = run_together(connection, [taking_key(connection, facility_code, bill_id, settlement_id)])
+def take_key(connection: Connection, facility_code: str, bill_id: str, settlement_id: str, year: int) -> bool:
+    """Take a bill's natural key for a settlement to come, of a year; False where another settlement has it."""
+    (row,) = run_together(connection, [taking_key(connection, facility_code, bill_id, settlement_id, year)])
     return row is not None
 
 
@@ -107,7 +118,7 @@ _TAKE: Final = {
 }
 _IN_FORCE: Final = (
     select(settlements.c.settlement_id, settlements.c.fingerprint, settlements.c.answer)
-    .join(open_bills, open_bills.c.settlement_id == settlements.c.settlement_id)
+    .join(open_bills, names_settlement(open_bills))
     .where(open_bills.c.facility_code == bindparam("facility_code"), open_bills.c.bill_id == bindparam("bill_id"))
 )
 _ADD: Final = insert(settlements).values(
@@ -241,6 +252,7 @@ class Correction(NamedTuple):
     """A correction (更正) as the ledger keeps it."""
 
     settlement_id: str
+    insurance_year: int
     corrected_at: str
     reason: str
     fingerprint: str
@@ -259,7 +271,7 @@ def find_correction(connection: Connection, settlement_id: str) -> Correction | 
             corrections.c.settlement_id == settlement_id
         )
     ).one_or_none()
-    return Correction(row[0], row[1], row[2], row[3], bytes(row[4])) if row else None
+    return Correction._make(row)._replace(answer=bytes(row.answer)) if row else None
 
 
 class Filter(NamedTuple):
@@ -298,10 +310,13 @@ def list_settlements(connection: Connection, wanted: Filter, limit: int) -> list
         conditions.append(table.person.in_(wanted.persons))
     if wanted.facilities is not None:
         conditions.append(table.facility_code.in_(sorted(wanted.facilities)))
+    # The year says the same less exactly, and which partitions need not be looked at.
     if wanted.discharged_from is not None:
         conditions.append(table.discharged_on >= wanted.discharged_from)
+        conditions.append(table.insurance_year >= insurance_year(wanted.discharged_from))
     if wanted.discharged_to is not None:
         conditions.append(table.discharged_on <= wanted.discharged_to)
+        conditions.append(table.insurance_year <= insurance_year(wanted.discharged_to))
     if wanted.reversed is not None:
         conditions.append(IS_REVERSED if wanted.reversed else ~IS_REVERSED)
     rows = connection.execute(

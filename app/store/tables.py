@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     CheckConstraint,
     Column,
@@ -23,6 +24,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
+    event,
     text,
     type_coerce,
 )
@@ -33,7 +36,7 @@ from app.settlement.result import Payers
 from app.settlement.year import YearToDate
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import ColumnElement, FromClause, Select
 
 METADATA: Final = MetaData(
     naming_convention={
@@ -94,10 +97,23 @@ def _chained() -> tuple[Column[int], Column[str], Column[str]]:
     )
 
 
-def _of_one_settlement() -> Column[str]:
-    """The settlement that a record is about: each has at most one such record."""
-    return Column(
-        "settlement_id", String(UUID_LENGTH), ForeignKey("settlements.settlement_id"), nullable=False, unique=True
+def _settlement_id(*, unique: bool) -> Column[str]:
+    """The settlement that a row is about; with `unique` each has at most one such row."""
+    return Column("settlement_id", String(UUID_LENGTH), nullable=False, unique=unique)
+
+
+def _insurance_year() -> Column[int]:
+    """The year of the settlement that a row is about: the settlements are partitioned by it."""
+    return Column("insurance_year", Integer, nullable=False)
+
+
+def _settlement_is_there(*, at_commit: bool = False) -> tuple[ForeignKeyConstraint, ForeignKeyConstraint]:
+    """That a row's settlement is there; of a partitioned table only a key with the year in it can be named."""
+    when: Any = {"deferrable": True, "initially": "DEFERRED"} if at_commit else {}
+    own, theirs = ["settlement_id", "insurance_year"], ["settlements.settlement_id", "settlements.insurance_year"]
+    return (
+        ForeignKeyConstraint(own, theirs, **when).ddl_if(dialect="postgresql"),
+        ForeignKeyConstraint(own[:1], theirs[:1], **when).ddl_if(dialect="sqlite"),
     )
 
 
@@ -116,11 +132,14 @@ packs = Table(
     Column("files", Text, nullable=False),
 )
 
+# On PostgreSQL a table for each insurance year (app/store/partitions.py), whose keys all have the year in them; what
+# the constraints promise is the same but for one thing: two settlements of different years could replace the same one.
+# Whoever replaces one reverses it first, and nobody can do that twice; `onestop replay` counts them.
 settlements = Table(
     "settlements",
     METADATA,
     _ordinal(),
-    Column("settlement_id", String(UUID_LENGTH), nullable=False, unique=True),
+    Column("settlement_id", String(UUID_LENGTH), nullable=False),
     Column("facility_code", String(IDENTIFIER_LENGTH), nullable=False),
     Column("bill_id", String(IDENTIFIER_LENGTH), nullable=False),
     *_person_year(),
@@ -136,10 +155,20 @@ settlements = Table(
     _fen("total"),
     *[_fen(name) for name in PAID],
     Column("fingerprint", String(HASH_LENGTH), nullable=False),
-    Column("replaces", String(UUID_LENGTH), ForeignKey("settlements.settlement_id"), unique=True),
+    Column("replaces", String(UUID_LENGTH)),
     Column("request", LargeBinary, nullable=False),
     Column("answer", LargeBinary, nullable=False),
     UniqueConstraint("person", "insurance_year", "scheme", "sequence"),
+    UniqueConstraint("settlement_id", "insurance_year").ddl_if(dialect="postgresql"),
+    Index(None, "replaces", "insurance_year", unique=True, postgresql_where=text("replaces IS NOT NULL")).ddl_if(
+        dialect="postgresql"
+    ),
+    ForeignKeyConstraint(
+        ["replaces"], ["reversals.settlement_id"], deferrable=True, initially="DEFERRED", use_alter=True
+    ).ddl_if(dialect="postgresql"),
+    UniqueConstraint("settlement_id").ddl_if(dialect="sqlite"),
+    UniqueConstraint("replaces").ddl_if(dialect="sqlite"),
+    ForeignKeyConstraint(["replaces"], ["settlements.settlement_id"]).ddl_if(dialect="sqlite"),
     CheckConstraint(f"total = {' + '.join(PAID)}", name="payers_add_up"),
     CheckConstraint("total > 0", name="total_positive"),
     CheckConstraint("sequence > 0", name="sequence_positive"),
@@ -155,6 +184,16 @@ settlements = Table(
         postgresql_where=text("paid_backstop > 0"),
         sqlite_where=text("paid_backstop > 0"),
     ),
+    postgresql_partition_by="RANGE (insurance_year)",
+)
+# SQLite counts up only a key of one column.
+settlements.primary_key.ddl_if(dialect="sqlite")
+event.listen(
+    settlements,
+    "after_create",
+    DDL("ALTER TABLE settlements ADD CONSTRAINT pk_settlements PRIMARY KEY (ordinal, insurance_year)").execute_if(  # type: ignore[no-untyped-call]  # it has no types
+        dialect="postgresql"
+    ),
 )
 
 reversals = Table(
@@ -162,13 +201,14 @@ reversals = Table(
     METADATA,
     _ordinal(),
     Column("reversal_id", String(UUID_LENGTH), nullable=False, unique=True),
-    _of_one_settlement(),
+    _settlement_id(unique=True),
     *_person_year(),
     *_chained(),
     Column("reversed_at", String(TIME_LENGTH), nullable=False),
     Column("reason", Text, nullable=False),
     Column("answer", LargeBinary, nullable=False),
     UniqueConstraint("person", "insurance_year", "scheme", "sequence"),
+    *_settlement_is_there(),
     CheckConstraint("sequence > 0", name="sequence_positive"),
     Index(None, "reversed_at", "reversal_id"),
 )
@@ -178,11 +218,13 @@ corrections = Table(
     "corrections",
     METADATA,
     _ordinal(),
-    _of_one_settlement(),
+    _settlement_id(unique=True),
+    _insurance_year(),
     Column("corrected_at", String(TIME_LENGTH), nullable=False),
     Column("reason", Text, nullable=False),
     Column("fingerprint", String(HASH_LENGTH), nullable=False),
     Column("answer", LargeBinary, nullable=False),
+    *_settlement_is_there(),
 )
 
 # State: the row that serialises a person's year, its sums, and the end of its chain.
@@ -205,9 +247,10 @@ open_bills = Table(
     METADATA,
     Column("facility_code", String(IDENTIFIER_LENGTH), primary_key=True),
     Column("bill_id", String(IDENTIFIER_LENGTH), primary_key=True),
-    Column("settlement_id", String(UUID_LENGTH), nullable=False, unique=True),
+    _settlement_id(unique=True),
+    _insurance_year(),
     # The key is taken first, so that of two equal bills one waits; its settlement follows in the same transaction.
-    ForeignKeyConstraint(["settlement_id"], ["settlements.settlement_id"], deferrable=True, initially="DEFERRED"),
+    *_settlement_is_there(at_commit=True),
 )
 
 # What the insurer said of a backstop; what was said last counts.
@@ -215,12 +258,14 @@ backstop_payments = Table(
     "backstop_payments",
     METADATA,
     _ordinal(),
-    Column("settlement_id", String(UUID_LENGTH), ForeignKey("settlements.settlement_id"), nullable=False),
+    _settlement_id(unique=False),
+    _insurance_year(),
     Column("payment", String(7), nullable=False),
     Column("reference", String(IDENTIFIER_LENGTH), nullable=False),
     Column("said_at", String(TIME_LENGTH), nullable=False),
     Column("key_id", String(BEARER_LENGTH), nullable=False),
     Column("reconciliation_id", String(UUID_LENGTH)),
+    *_settlement_is_there(),
     CheckConstraint("payment IN ('paid', 'refused')", name="payment"),
     Index(None, "settlement_id", "ordinal"),
 )
@@ -321,6 +366,11 @@ def insert_if_absent(table: Table, rows: Select[Any] | None = None) -> dict[str,
         names = [column.name for column in table.c]
         on_postgresql, on_sqlite = on_postgresql.from_select(names, rows), on_sqlite.from_select(names, rows)
     return {"postgresql": on_postgresql.on_conflict_do_nothing(), "sqlite": on_sqlite.on_conflict_do_nothing()}
+
+
+def names_settlement(table: Table, of: FromClause = settlements) -> ColumnElement[bool]:
+    """That a row is about a settlement. Its year says in which partition that is."""
+    return and_(of.c.settlement_id == table.c.settlement_id, of.c.insurance_year == table.c.insurance_year)
 
 
 def raw(column: Column[Any]) -> ColumnElement[Any]:

@@ -125,7 +125,10 @@ def correct_settlement(  # noqa: C901, PLR0913 # who asks, for what, within whic
         for person_year, state in years.items():
             move_year(connection, person_year, state)
         note(connection, by, time_text(moment), "settlement.corrected", settlement_id)
-        add_correction(connection, Correction(settlement_id, time_text(moment), reason, right.fingerprint, answer))
+        made = Correction(
+            settlement_id, wrong.person_year.insurance_year, time_text(moment), reason, right.fingerprint, answer
+        )
+        add_correction(connection, made)
         return Corrected(answer, again=False, recorded=True)
 
     return recorder.ledger.write(work, lambda outcome: isinstance(outcome, Corrected) and outcome.recorded)
@@ -201,7 +204,9 @@ def _settle_all(
         if isinstance(settled, Refused):
             return settled
         record, years[person_year] = settled.record, settled.state
-        taken = take_key(connection, record.facility_code, record.bill_id, record.settlement_id)
+        taken = take_key(
+            connection, record.facility_code, record.bill_id, record.settlement_id, person_year.insurance_year
+        )
         assert taken, "its reversal has freed the key, and whoever wants it waits for this transaction"
         add_settlement(connection, record, settled.state.record_hash)
         changes.append(Change(old.bill_id, old.settlement_id, old.payers, record.settlement_id, record.payers))

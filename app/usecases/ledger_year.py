@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.settlement.year import NO_YEAR
+from app.settlement.year import NO_YEAR, insurance_year
 from app.store.person_years import read_year
 from app.store.settlements import PersonYear
 from app.usecases.known_persons import known_persons
@@ -32,7 +32,7 @@ def ledger_year(bill: Bill, named: Mapping[str, str], catalogue: Catalogue, ledg
     if pack is None:
         # The bill is refused for this, whatever the year was.
         return NO_YEAR
-    whose = (discharged_on.year, pack.scheme or "")
+    whose = (insurance_year(discharged_on), pack.scheme or "")
 
     def work(connection: Connection) -> YearToDate:
         for person in known_persons(connection, named):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from app.settlement.settle import Refused, settle
-from app.settlement.year import NO_YEAR
+from app.settlement.year import NO_YEAR, insurance_year
 from app.store.ledger import LedgerBusy, TryAgain
 from app.store.packs import PackRow, files_text, keep_pack
 from app.store.person_keys import keys_of
@@ -105,9 +105,14 @@ class BillToSettle(NamedTuple):
     fingerprint: str
     request: bytes
 
+    @property
+    def insurance_year(self) -> int:
+        """The year that it belongs to, whatever the pack."""
+        return insurance_year(self.bill.encounter.discharged_on)
+
     def person_year(self, pack: Pack) -> PersonYear:
         """Whose year it belongs to, under the pack in force."""
-        return PersonYear(self.person, self.bill.encounter.discharged_on.year, pack.scheme or "")
+        return PersonYear(self.person, self.insurance_year, pack.scheme or "")
 
 
 # A bill as it is recorded, under each key at hand, the oldest first.

@@ -34,9 +34,12 @@ def check_corrections(connection: Connection, wire: Wire, reading: Reading, faul
         named += len(pairs)
         for what in _wrong_with(connection, row, pairs, wire):
             faults.add(Fault("correction", str(row.settlement_id), "", what))
-    replacing = count_replacing(connection)
+    replacing, replaced = count_replacing(connection)
     if replacing != named:
         what = f"{replacing} settlements replace others, and the corrections name {named}: one is missing or inserted"
+        faults.add(Fault("correction", "", "", what))
+    if replaced != replacing:
+        what = f"{replacing} settlements replace {replaced} others: one of these was replaced twice"
         faults.add(Fault("correction", "", "", what))
 
 
@@ -48,6 +51,8 @@ def _wrong_with(connection: Connection, row: Correction, pairs: list[tuple[str, 
         wrong.append("settlement_id is not that of the settlement which the answer corrects")
     elif news[0] is None or news[0].fingerprint != row.fingerprint:
         wrong.append("fingerprint is not that of the request which was settled instead")
+    if olds and olds[0] is not None and olds[0].insurance_year != row.insurance_year:
+        wrong.append("insurance_year is not that of the settlement which it corrects")
     if [new and new.replaces for new in news] != [old for old, _ in pairs]:
         wrong.append("the answer names settlements that do not replace the old ones")
     if reversed_why(connection, row.settlement_id) != (row.corrected_at, row.reason):

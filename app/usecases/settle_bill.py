@@ -132,7 +132,7 @@ def _take_key_and_lock(  # noqa: PLR0913 # all that is sent together
     """Take the bill's key, then the person's year, or say what is recorded under the key; with it the roster's word."""
     key = to_settle.bill.facility.code, to_settle.bill.bill_id
     holding = holding_keys(connection)
-    statements = [*holding, taking_key(connection, *key, settlement_id)]
+    statements = [*holding, taking_key(connection, *key, settlement_id, to_settle.insurance_year)]
     if person_year is not None:
         statements += locking_year(connection, person_year, settlement_id)
         if recorder.roster != "off":

@@ -28,7 +28,7 @@ def faults(dump: Dump) -> list[str]:
     assert set(dump) == {table.name for table in RECORDS}
     reversed_ids = {row["settlement_id"] for row in dump["reversals"]}
     in_force = {
-        (row["facility_code"], row["bill_id"], row["settlement_id"])
+        (row["facility_code"], row["bill_id"], row["settlement_id"], row["insurance_year"])
         for row in dump["settlements"]
         if row["settlement_id"] not in reversed_ids
     }

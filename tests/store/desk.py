@@ -5,17 +5,21 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Table, insert, select, text
 
+from app import policies
 from app.access.pseudonyms import Pseudonyms
 from app.api import records
 from app.api.ledger_requests import forms_of
 from app.api.request_form import Request
 from app.api.wire import read_request
-from app.policies.catalogue import Catalogue, load_shipped
+from app.policies.catalogue import Catalogue, catalogue_of, load_shipped
+from app.policies.loader import load_packs, read_folder
 from app.settlement.year import NO_YEAR, YearToDate
 from app.store.ledger import Ledger, LedgerBusy, LedgerUnreachable
 from app.store.person_years import read_year
@@ -30,6 +34,15 @@ from tests.keys import SOMEBODY
 Json = dict[str, Any]
 
 CATALOGUE = load_shipped()
+# The same packs, in force for ever.
+ENDLESS = catalogue_of(
+    load_packs(
+        [
+            file._replace(content=re.sub(rb"\neffective_to:.*", b"", file.content))
+            for file in read_folder(Path(policies.__path__[0]))
+        ]
+    )
+)
 PSEUDONYMS = Pseudonyms("a key of the tests")
 TICKS = itertools.count(1)
 SCHEME = "urban_rural_resident"

@@ -23,6 +23,12 @@ def settlement(desk: Desk, **members: Any) -> Json:
     return row | {"settlement_id": NEW, "bill_id": "B2", "sequence": 2} | members
 
 
+def replacing(desk: Desk, **members: Any) -> Json:
+    """A row in the place of the recorded one."""
+    (row,) = desk.rows(settlements)
+    return settlement(desk, replaces=row["settlement_id"], sequence=3) | members
+
+
 def reversal(desk: Desk, **members: Any) -> Json:
     (row,) = desk.rows(settlements)
     copied = {name: row[name] for name in ("settlement_id", "person", "insurance_year", "scheme")}
@@ -35,7 +41,7 @@ def reversal(desk: Desk, **members: Any) -> Json:
 def correction(desk: Desk, **members: Any) -> Json:
     (row,) = desk.rows(settlements)
     return {
-        "settlement_id": row["settlement_id"], "corrected_at": "now", "reason": "", "fingerprint": HASH, "answer": b"",
+        "settlement_id": row["settlement_id"], "insurance_year": row["insurance_year"], "corrected_at": "now", "reason": "", "fingerprint": HASH, "answer": b"",
     } | members  # fmt: skip # a row as it looks
 
 
@@ -60,6 +66,7 @@ ACCEPTED: dict[str, Rows] = {
     "a further settlement, and its open bill": [(settlements, settlement, {}), (open_bills, open_bill, {})],
     "an open bill whose settlement follows": [(open_bills, open_bill, {}), (settlements, settlement, {})],
     "a reversal": [(reversals, reversal, {})],
+    "a settlement in the place of a reversed one": [(reversals, reversal, {}), (settlements, replacing, {})],
     "a correction": [(corrections, correction, {})],
     "a further year": [(person_years, year, {})],
     "a further pack": [(packs, pack, {})],
@@ -82,8 +89,9 @@ REFUSED: dict[str, Rows] = {
     "a settlement in the place of an unknown one": [(settlements, settlement, {"replaces": UNKNOWN})],
     "two settlements of one id": [(settlements, settlement, {}), (settlements, settlement, {"sequence": 3})],
     "two settlements in the place of one": [
-        (settlements, settlement, {"replaces": NEW}),
-        (settlements, settlement, {"replaces": NEW, "settlement_id": OTHER, "sequence": 3}),
+        (reversals, reversal, {}),
+        (settlements, replacing, {}),
+        (settlements, replacing, {"settlement_id": OTHER, "sequence": 4}),
     ],
     "a second open bill under one key": [
         (settlements, settlement, {}),

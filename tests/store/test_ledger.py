@@ -43,7 +43,7 @@ def impatient(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 
 HELD = {
     "the year": lambda connection: lock_year(connection, person_year()),
-    "the key": lambda connection: take_key(connection, "H1", "B2", ID),
+    "the key": lambda connection: take_key(connection, "H1", "B2", ID, 2018),
 }
 
 
@@ -121,7 +121,7 @@ def test_a_mistake_of_ours_is_told_as_such(desk: Desk) -> None:
 def test_a_constraint_that_is_broken_at_the_commit_is_a_mistake_of_ours_and_nothing_is_recorded(desk: Desk) -> None:
     before = desk.dump()
     with pytest.raises(IntegrityError):
-        desk.ledger.write(lambda connection: take_key(connection, "H1", "B1", ID))
+        desk.ledger.write(lambda connection: take_key(connection, "H1", "B1", ID, 2018))
     assert desk.dump() == before
 
 

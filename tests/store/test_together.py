@@ -61,11 +61,11 @@ def test_a_commit_that_the_database_refuses_is_told_apart_from_its_statements(de
     """A bill's key without its settlement: the database looks at the commit."""
     with desk.ledger.engine.connect() as connection:
         with pytest.raises(CommitBroke) as broke:
-            commit_together(connection, [adding("a"), taking_key(connection, "H1", "B1", ID)])
+            commit_together(connection, [adding("a"), taking_key(connection, "H1", "B1", ID, 2018)])
         connection.rollback()
     assert isinstance(broke.value.__cause__, exc.IntegrityError)
     with pytest.raises(exc.IntegrityError):
-        desk.ledger.write(lambda connection: connection, last=lambda it: [taking_key(it, "H1", "B1", ID)])
+        desk.ledger.write(lambda connection: connection, last=lambda it: [taking_key(it, "H1", "B1", ID, 2018)])
     assert (kept(desk), desk.dump()[open_bills.name]) == ([], [])
     # The connection is good for the next.
     desk.ledger.write(nothing, last=lambda _: [adding("c")])
