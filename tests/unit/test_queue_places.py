@@ -108,6 +108,18 @@ def test_who_waits_for_something_else_keeps_nobody_out_while_there_are_threads()
     assert not queue.has_place()
 
 
+def test_who_waited_for_something_else_says_nothing_of_how_long_an_answer_takes() -> None:
+    clock = Clock()
+    served = Served(Queue("q", 8, 16, clock), clock)
+    served.go_on(10.0, 20.0, 0.01, 0.0)
+    for _ in range(200):
+        place = served.queue.enter()
+        clock.now += 3.0
+        served.queue.leave(place)
+    served.go_on(20.0, 300.0, 0.01, 0.0)
+    assert max(served.answered) < 2 * STRETCH * 0.01
+
+
 class Served:
     """One processor that everybody in the queue shares; an answer takes `work` seconds of it, and `wait` seconds more."""
 
