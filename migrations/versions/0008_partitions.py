@@ -37,7 +37,7 @@ def upgrade() -> None:
 def put_aside(table: str) -> None:
     """Copy a table's rows with the years of their settlements, and drop it with all that has names of its own."""
     op.execute(
-        f"CREATE TABLE {table}_before AS SELECT {table}.*, settlements.insurance_year FROM {table} "  # noqa: S608 # ours
+        f"CREATE TABLE {table}_before AS SELECT {table}.*, settlements.insurance_year FROM {table} "  # noqa: S608 # nosec B608 # ours
         f"LEFT JOIN settlements ON settlements.settlement_id = {table}.settlement_id"
     )
     op.drop_table(table)
@@ -155,7 +155,7 @@ def make(table: str, *items: Item) -> None:
     names = ", ".join(column.name for column in made.columns)
     is_postgresql = op.get_bind().dialect.name == "postgresql"
     as_they_are = "OVERRIDING SYSTEM VALUE " if is_postgresql and "ordinal" in made.columns else ""
-    op.execute(f"INSERT INTO {table} ({names}) {as_they_are}SELECT {names} FROM {table}_before")  # noqa: S608
+    op.execute(f"INSERT INTO {table} ({names}) {as_they_are}SELECT {names} FROM {table}_before")  # noqa: S608 # nosec B608
     op.drop_table(f"{table}_before")
     if as_they_are:
         count_on(table)
@@ -164,6 +164,6 @@ def make(table: str, *items: Item) -> None:
 def count_on(table: str) -> None:
     """Let the ordinals go on behind those that were copied."""
     op.execute(
-        f"SELECT setval(pg_get_serial_sequence('{table}', 'ordinal'), coalesce(max(ordinal), 1), "  # noqa: S608 # ours
+        f"SELECT setval(pg_get_serial_sequence('{table}', 'ordinal'), coalesce(max(ordinal), 1), "  # noqa: S608 # nosec B608 # ours
         f"max(ordinal) IS NOT NULL) FROM {table}"
     )
