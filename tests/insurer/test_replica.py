@@ -153,7 +153,9 @@ def scans(server: Server) -> int:
     ask(
         server, "SELECT count(pg_terminate_backend(pid, 9000)) FROM pg_stat_activity WHERE application_name = 'onestop'"
     )
-    return int(ask(server, "SELECT seq_scan + idx_scan FROM pg_stat_user_tables WHERE relname = 'settlements'"))
+    return int(
+        ask(server, "SELECT sum(seq_scan + idx_scan) FROM pg_stat_user_tables WHERE relname LIKE 'settlements%'")
+    )
 
 
 def lines(server: Server, action: str) -> int:
@@ -163,21 +165,21 @@ def lines(server: Server, action: str) -> int:
 @pytest.mark.parametrize(
     ("path", "action", "looks"),
     [
-        (LISTS[0], "backstops.listed", 0),
-        (SUMS[0], "backstops.summed", 0),
-        (EXPORTS[0], "backstops.exported", 0),
+        (LISTS[0], "backstops.listed", False),
+        (SUMS[0], "backstops.summed", False),
+        (EXPORTS[0], "backstops.exported", False),
         # The ledger sees whether the key may read it, before it notes that it does.
-        ("one", "backstop.read", 1),
+        ("one", "backstop.read", True),
     ],
 )
 def test_the_standby_is_read_and_the_ledger_notes_it(
-    pair: Pair, served: Service, alone: Service, path: str, action: str, looks: int
+    pair: Pair, served: Service, alone: Service, path: str, action: str, *, looks: bool
 ) -> None:
     path = one_of(alone) if path == "one" else path
     before = scans(pair.primary), scans(pair.standby), lines(pair.primary, action)
     read(served, path)
     assert lines(pair.primary, action) == before[2] + 1
-    assert scans(pair.primary) == before[0] + looks
+    assert (scans(pair.primary) > before[0]) is looks
     assert scans(pair.standby) > before[1]
 
 
