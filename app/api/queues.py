@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from app.api.state import Parts
 
-# A burst of as many as have places is worked off in less, on any machine that keeps up at all.
+# As many as have places are worked off in less, on any machine that keeps up at all.
 PATIENCE_SECONDS: Final = 0.1
 STRETCH: Final = 1.9
 _STEP: Final = 0.02
@@ -33,10 +33,11 @@ class Overloaded(Exception):
 class Queue:
     """Places for requests that run or wait. Used on one event loop alone.
 
-    `at_once` is how many are worked on, `waiting` how many more a burst may bring. A line that does not go away within
-    `PATIENCE_SECONDS` is no burst: more comes than can be done. From then on, until for so long nobody had to be sent
-    away, only as many come in as are served in `STRETCH` times what one takes alone: whoever is let in is served nearly
-    as always. Who has been in for longer than `PATIENCE_SECONDS` waits for something else, and keeps nobody out.
+    `at_once` is how many are worked on, `waiting` how many more may wait: a burst, or callers who each wait for their
+    answer. Where somebody finds all of these taken, more comes than can be done. From then on, until for
+    `PATIENCE_SECONDS` nobody had to be sent away, only as many come in as are served in `STRETCH` times what one takes
+    alone: whoever is let in is served nearly as always. Who has been in for longer than `PATIENCE_SECONDS` waits for
+    something else, and keeps nobody out.
 
     Both times are means that follow each answer by a small step. At first there come in as many as where all share one
     processor; more where they mostly wait for a disk or a network. Where few come in, each is alone, so what one takes
@@ -45,12 +46,11 @@ class Queue:
 
     def __init__(self, name: str, at_once: int, waiting: int, clock: Callable[[], float] = monotonic) -> None:
         self.name = name
+        self.limit = at_once + waiting
         self._at_once = at_once
-        self._waiting = waiting
         self._clock = clock
         self._entered: list[float] = []
         self._most_taken = 0
-        self._line_since = 0.0
         self._crowded_until = 0.0
         self._is_alone = False
         self._alone_seconds: float | None = None
@@ -61,23 +61,15 @@ class Queue:
         """How many places are taken at this moment."""
         return len(self._entered)
 
-    @property
-    def limit(self) -> int:
-        """How many places there are when nobody has been sent away lately."""
-        return self._at_once + self._waiting
-
     def has_place(self) -> bool:
         """Whether whoever comes now may come in. Who asks and may not counts as sent away."""
         now, taken = self._clock(), self.taken
-        has_long_line = taken > self._at_once and now - self._line_since >= PATIENCE_SECONDS
-        if has_long_line or now < self._crowded_until:
-            served = sum(now - entered < PATIENCE_SECONDS for entered in self._entered)
-            may_come = served < int(self._few) and taken < self._at_once
-            if not may_come:
-                self._crowded_until = now + PATIENCE_SECONDS
+        if now < self._crowded_until:
+            may_come = self._served(now) < int(self._few) and taken < self._at_once
         else:
             may_come = taken < self.limit
         if not may_come:
+            self._crowded_until = now + PATIENCE_SECONDS
             self._most_taken = self.limit
         return may_come
 
@@ -85,31 +77,36 @@ class Queue:
         """Take a place: the moment, by which it is given back. Raises `Overloaded`."""
         if not self.has_place():
             raise Overloaded
-        now, taken = self._clock(), self.taken
-        if taken == self._at_once:
-            self._line_since = now
-        self._is_alone = not taken
+        now = self._clock()
+        self._is_alone = not self._served(now)
         self._entered.append(now)
-        self._most_taken = max(self._most_taken, taken + 1)
+        self._most_taken = max(self._most_taken, self.taken)
         return now
 
     def leave(self, entered: float) -> None:
         """Give a place back."""
         self._entered.remove(entered)
         now = self._clock()
-        took = now - entered
+        took, is_crowded = now - entered, now < self._crowded_until
         if took >= PATIENCE_SECONDS:
-            return
-        if self._is_alone:
-            before = took if self._alone_seconds is None else self._alone_seconds
-            self._alone_seconds = before + _STEP * (took - before)
-        if self._alone_seconds and now < self._crowded_until:
-            self._few = min(max(self._few + _STEP * (STRETCH - took / self._alone_seconds), 1.0), self._at_once)
+            # Of those there may be ever more: where all are like that, it is no processor that they wait for.
+            change = _STEP
+        else:
+            if self._is_alone:
+                before = took if self._alone_seconds is None else self._alone_seconds
+                self._alone_seconds = before + _STEP * (took - before)
+            change = _STEP * (STRETCH - took / self._alone_seconds) if self._alone_seconds else 0.0
+        if is_crowded:
+            self._few = min(max(self._few + change, 1.0), self._at_once)
 
     def look(self) -> int:
         """The most places that were taken since the last look; all of them where somebody was sent away."""
         most, self._most_taken = self._most_taken, self.taken
         return most
+
+    def _served(self, now: float) -> int:
+        """Of those who are in, the ones who wait for nothing else."""
+        return sum(now - entered < PATIENCE_SECONDS for entered in self._entered)
 
 
 class Door:

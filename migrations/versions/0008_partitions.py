@@ -11,6 +11,7 @@ branch_labels = None
 depends_on = None
 
 FIRST, LAST = 2024, 2028
+BESIDE = ("corrections", "open_bills", "backstop_payments")
 INDEXES = {
     "facility_code_bill_id": "(facility_code, bill_id)",
     "discharged_on": "(discharged_on)",
@@ -23,7 +24,10 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         # It takes as long as it takes.
         op.execute("SET LOCAL statement_timeout = 0")
-    for table in ("corrections", "open_bills", "backstop_payments"):
+        # Whoever still records is waited for, or this ends here: what he commits behind a copy would be lost with the
+        # table that it is a copy of.
+        op.execute("LOCK TABLE open_bills, settlements, reversals, corrections, backstop_payments")
+    for table in BESIDE:
         put_aside(table)
     if op.get_bind().dialect.name == "postgresql":
         partition_settlements()
@@ -76,10 +80,13 @@ def partition_settlements() -> None:
 
 
 def name_each_other() -> None:
-    op.execute(
-        "ALTER TABLE reversals ADD CONSTRAINT fk_reversals_settlement_id_insurance_year "
-        "FOREIGN KEY (settlement_id, insurance_year) REFERENCES settlements (settlement_id, insurance_year)"
-    )
+    # When the rows are there: one pass over all of them instead of a look for each.
+    for table in (*BESIDE, "reversals"):
+        when = " DEFERRABLE INITIALLY DEFERRED" if table == "open_bills" else ""
+        op.execute(
+            f"ALTER TABLE {table} ADD CONSTRAINT fk_{table}_settlement_id_insurance_year "
+            f"FOREIGN KEY (settlement_id, insurance_year) REFERENCES settlements (settlement_id, insurance_year){when}"
+        )
     op.execute(
         "ALTER TABLE settlements ADD CONSTRAINT fk_settlements_replaces "
         "FOREIGN KEY (replaces) REFERENCES reversals (settlement_id) DEFERRABLE INITIALLY DEFERRED"
@@ -98,7 +105,7 @@ def make_corrections() -> None:
         sa.Column("answer", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("ordinal", name=op.f("pk_corrections")),
         sa.UniqueConstraint("settlement_id", name=op.f("uq_corrections_settlement_id")),
-        settlement_is_there("corrections"),
+        *settlement_is_there("corrections"),
     )
 
 
@@ -111,7 +118,7 @@ def make_open_bills() -> None:
         sa.Column("insurance_year", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("facility_code", "bill_id", name=op.f("pk_open_bills")),
         sa.UniqueConstraint("settlement_id", name=op.f("uq_open_bills_settlement_id")),
-        settlement_is_there("open_bills", at_commit=True),
+        *settlement_is_there("open_bills", at_commit=True),
     )
 
 
@@ -127,7 +134,7 @@ def make_backstop_payments() -> None:
         sa.Column("key_id", sa.String(32), nullable=False),
         sa.Column("reconciliation_id", sa.String(36)),
         sa.PrimaryKeyConstraint("ordinal", name=op.f("pk_backstop_payments")),
-        settlement_is_there("backstop_payments"),
+        *settlement_is_there("backstop_payments"),
         sa.CheckConstraint("payment IN ('paid', 'refused')", name=op.f("ck_backstop_payments_payment")),
     )
     op.create_index(
@@ -139,14 +146,17 @@ def ordinal() -> sa.Column[int]:
     return sa.Column("ordinal", sa.BigInteger().with_variant(sa.Integer, "sqlite"), sa.Identity(always=True))
 
 
-def settlement_is_there(table: str, *, at_commit: bool = False) -> sa.ForeignKeyConstraint:
-    names = ["settlement_id", "insurance_year"]
-    if op.get_bind().dialect.name == "sqlite":
-        names = names[:1]
-    return sa.ForeignKeyConstraint(
-        names, [f"settlements.{name}" for name in names], name=op.f(f"fk_{table}_{'_'.join(names)}"),
-        deferrable=at_commit or None, initially="DEFERRED" if at_commit else None,
-    )  # fmt: skip # one constraint
+def settlement_is_there(table: str, *, at_commit: bool = False) -> list[sa.ForeignKeyConstraint]:
+    """On SQLite, where it can come with the table alone; `name_each_other` does it on PostgreSQL."""
+    if op.get_bind().dialect.name == "postgresql":
+        return []
+    when = "DEFERRED" if at_commit else None
+    name = op.f(f"fk_{table}_settlement_id")
+    return [
+        sa.ForeignKeyConstraint(
+            ["settlement_id"], ["settlements.settlement_id"], name=name, deferrable=at_commit or None, initially=when
+        )
+    ]
 
 
 def make(table: str, *items: Item) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -166,6 +167,19 @@ def test_every_record_is_as_it_was_behind_the_partitions(ledger: Ledger, empty_d
         assert later.rows(table)[-1]["ordinal"] == before[table.name][-1]["ordinal"] + 1
     later.close()
     desk.close()
+
+
+def test_who_still_records_when_the_partitions_are_made_is_waited_for(ledger: Ledger, desk: Desk) -> None:
+    """A key that was freed meanwhile does not come back, and none that was taken is lost."""
+    desk.record(bill())
+    bring_back(ledger, "0007", desk)
+    with ledger.engine.connect() as other:
+        other.execute(text("DELETE FROM open_bills"))
+        commit = threading.Timer(1.0, other.commit)
+        commit.start()
+        schema.upgrade(ledger)
+        commit.join()
+        assert other.execute(text("SELECT count(*) FROM open_bills")).scalar_one() == 0
 
 
 def pay(desk: Desk, settlement_id: str) -> None:
