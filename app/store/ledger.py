@@ -85,6 +85,7 @@ class Ledger:
     ) -> None:
         self._waited = waited
         self._ended = ended
+        self._reads_only = reads_only
         self.engine = _engine(database_url(url), waited, reads_only=reads_only)
         self._reading = self.engine.execution_options(onestop_writes=False)
         # Hashes of packs that a committed transaction has kept.
@@ -138,7 +139,9 @@ class Ledger:
             try:
                 return self._attempt(transaction) if self._ended is None else self._told(transaction, self._ended)
             except TryAgain as again:
-                if attempt == _ATTEMPTS:
+                # Who reads beside the ledger asks the ledger next, but for a connection that was broken before.
+                is_last = self._reads_only and not isinstance(again.meaning, LedgerUnreachable)
+                if attempt == _ATTEMPTS or is_last:
                     raise again.meaning from again.__cause__
                 time.sleep(_PAUSE_SECONDS * attempt)
         raise AssertionError("the last attempt returns or raises")

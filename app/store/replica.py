@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, TypeVar, get_args
 
 from sqlalchemy import exc, text
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-# What came of a read: the replica answered it; had not come so far; is away; cancelled it, or had no time for it; is
-# no standby of this ledger, or may not be asked.
+# What came of a read: the replica answered it; had not come so far; is away; cancelled it, or had enough to do; is no
+# standby of this ledger, or may not be asked.
 Outcome = Literal["replica", "behind", "unreachable", "busy", "other"]
 OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 # Hears of each read what came of it, and whether that is another thing than the time before.
@@ -28,7 +28,9 @@ WAIT_SECONDS: Final = 2.0
 # So long nobody asks a replica that is away or behind: each would wait anew, in a thread that settles bills too.
 REST_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.005
-_RESTS: Final = frozenset[Outcome](("behind", "unreachable", "other"))
+_RESTS: Final = frozenset[Outcome](("behind", "unreachable", "busy", "other"))
+# One that falls silent holds no more of the threads that settle bills too.
+_AT_ONCE: Final = 3
 
 # What was acknowledged to anybody is on the primary's disk, so before this place. A failover begins a new timeline: a
 # standby that did not follow has other records at the same places.
@@ -75,11 +77,20 @@ class Replica:
         self._lock = Lock()
         self._last: Outcome = "replica"
         self._asked_again_at = 0.0
+        self._places = BoundedSemaphore(_AT_ONCE)
 
     def read(self, moment: Moment, work: Callable[[Connection], Result]) -> Result:
         """Run what reads on a state in which all is that was in the ledger at a moment. Raises `ReplicaNotUsed`."""
         self._rest()
+        if not self._places.acquire(blocking=False):
+            self._heard("busy", False)  # noqa: FBT003 # the second of two, as its type says
+            raise ReplicaNotUsed("busy")
+        try:
+            return self._read(moment, work)
+        finally:
+            self._places.release()
 
+    def _read(self, moment: Moment, work: Callable[[Connection], Result]) -> Result:
         def checked(connection: Connection) -> Result:
             _wait_for(connection, moment)
             # What reads begins a transaction of its own, on this very server: it may want another isolation.

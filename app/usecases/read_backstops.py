@@ -8,14 +8,13 @@ from app.access.keys import is_within
 from app.store import backstops
 from app.store.audit import note
 from app.usecases.moments import time_text
-from app.usecases.read_beside import begin_told, read_on, read_told
+from app.usecases.read_beside import moment_now, read_on, read_told
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from app.store.audit import By
     from app.store.backstops import BackstopFilter, Evidence, Item, Payment, Place, Sums
-    from app.store.replica import Moment
     from app.usecases.recording import Recorder
 
 
@@ -77,7 +76,6 @@ class Export:
         self._wanted = wanted
         self._limit = limit
         self._by = by
-        self._begun: Moment | None = None
 
     def first(self) -> list[Item]:
         """The first piece, and the line in the audit that tells of all of them."""
@@ -85,12 +83,12 @@ class Export:
         def tell(connection: Connection) -> None:
             note(connection, self._by, time_text(self._recorder.clock()), "backstops.exported")
 
-        items, self._begun = begin_told(self._recorder, tell, lambda connection, _: self._piece(connection, None))
-        return items
+        return read_told(self._recorder, tell, lambda connection, _: self._piece(connection, None))
 
     def following(self, last: Item) -> list[Item]:
-        """The piece behind an item, with all that was there when the export began."""
-        return read_on(self._recorder, self._begun, lambda connection: self._piece(connection, last.place))
+        """The piece behind an item, of a state that is no older than that of the piece before, whoever gave it."""
+        moment = moment_now(self._recorder)
+        return read_on(self._recorder, moment, lambda connection: self._piece(connection, last.place))
 
     def _piece(self, connection: Connection, after: Place | None) -> list[Item]:
         return backstops.list_backstops(connection, self._wanted, after, self._limit)

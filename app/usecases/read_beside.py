@@ -21,18 +21,14 @@ Result = TypeVar("Result")
 def read_told(
     recorder: Recorder, tell: Callable[[Connection], Told], read: Callable[[Connection, Told], Result]
 ) -> Result:
-    """Write the line in the audit (`tell`), and only when it is kept read what it tells of."""
-    return begin_told(recorder, tell, read)[0]
+    """Write the line in the audit (`tell`), and only when it is kept read what it tells of.
 
-
-def begin_told(
-    recorder: Recorder, tell: Callable[[Connection], Told], read: Callable[[Connection, Told], Result]
-) -> tuple[Result, Moment | None]:
-    """As `read_told`; also the moment for `read_on`, None without a replica, where both are one transaction."""
+    Without a replica both are one transaction.
+    """
     if recorder.replica is None:
-        return recorder.ledger.write(lambda connection: (read(connection, tell(connection)), None))
+        return recorder.ledger.write(lambda connection: read(connection, tell(connection)))
     told, moment = recorder.ledger.write(lambda connection: (tell(connection), moment_of(connection)))
-    return read_on(recorder, moment, lambda connection: read(connection, told)), moment
+    return read_on(recorder, moment, lambda connection: read(connection, told))
 
 
 def moment_now(recorder: Recorder) -> Moment | None:

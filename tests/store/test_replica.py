@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -90,30 +91,53 @@ def test_it_writes_nothing(primary: Server, standby: Server) -> None:
     ledger.close()
 
 
-def test_a_query_that_the_standby_cancels_is_made_again(primary: Server, standby: Server) -> None:
+def test_a_query_that_the_standby_cancels_is_not_made_again_there(
+    primary: Server, standby: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REST_SECONDS", 0.5)
     attempts: list[int] = []
     heard: Heard = []
 
     def work(connection: Connection) -> int:
-        found = count(connection)
-        attempts.append(found)
-        if len(attempts) <= cancelled:
-            # Waits for nobody here, and there for this very transaction.
-            ask(primary, "BEGIN; LOCK TABLE book IN ACCESS EXCLUSIVE MODE; INSERT INTO book VALUES (3); COMMIT")
-            connection.execute(text("SELECT pg_sleep(10)"))
-        return found
+        attempts.append(count(connection))
+        # Waits for nobody here, and there for this very transaction.
+        ask(primary, "BEGIN; LOCK TABLE book IN ACCESS EXCLUSIVE MODE; INSERT INTO book VALUES (3); COMMIT")
+        connection.execute(text("SELECT pg_sleep(10)"))
+        return 0
 
     with asked(standby, heard) as replica:
-        cancelled = 1
-        assert replica.read(moment(primary), work) == attempts[-1]
-        assert (len(attempts), heard) == (2, [("replica", False)])
-        # Again and again: the ledger itself answers that one, and the next is asked at once.
-        cancelled, attempts[:] = 99, []
-        with pytest.raises(ReplicaNotUsed):
-            replica.read(moment(primary), work)
-        assert len(attempts) == 4
+        for _ in range(2):
+            with pytest.raises(ReplicaNotUsed):
+                replica.read(moment(primary), work)
+        assert len(attempts) == 1, "then it rests"
+        time.sleep(0.6)
         assert replica.read(moment(primary), count) > 0
-    assert heard[1:] == [("busy", True), ("replica", True)]
+    assert heard == [("busy", True), ("busy", False), ("replica", True)]
+
+
+def test_one_that_falls_silent_holds_three_threads_and_no_more(primary: Server, standby: Server) -> None:
+    heard: Heard = []
+    inside, go_on = threading.Barrier(4), threading.Event()
+
+    def work(_connection: Connection) -> int:
+        inside.wait(20)
+        go_on.wait(20)
+        return 0
+
+    with asked(standby, heard) as replica:
+        threads = [threading.Thread(target=replica.read, args=(moment(primary), work)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        inside.wait(20)
+        with pytest.raises(ReplicaNotUsed) as refused:
+            replica.read(moment(primary), count)
+        assert refused.value.outcome == "busy"
+        go_on.set()
+        for thread in threads:
+            thread.join()
+        # It was the replica of the others: nothing rests.
+        assert replica.read(moment(primary), count) > 0
+    assert heard == [("busy", False), *[("replica", False)] * 4]
 
 
 def test_one_that_is_behind_is_waited_for_once_and_then_rests(
