@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from app.policies.catalogue import load_shipped
 from app.policies.errors import PacksRefused
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from app.api.state import Parts
     from app.observe.logs import Log
+
+# Of two reloads the later one has the last word.
+_ONE_AFTER_ANOTHER: Final = threading.Lock()
 
 
 def listen_to_signals(parts: Parts, drain_seconds: int, packs_dir: Path | None) -> None:
@@ -57,11 +60,13 @@ def say_refused(log: Log, refused: PacksRefused) -> None:
 
 def take_packs(parts: Parts, packs_dir: Path | None) -> bool:
     """Load the packs anew and take all of them, or none where one is refused; requests that run go on with the old."""
-    try:
-        catalogue = load_shipped(packs_dir)
-    except PacksRefused as error:
-        say_refused(parts.log, error)
-        return False
-    parts.now.recorder = parts.now.recorder._replace(catalogue=catalogue)
+    with _ONE_AFTER_ANOTHER:
+        try:
+            # The folder itself: under the name that it goes by another one may be put while its files are read.
+            catalogue = load_shipped(None if packs_dir is None else packs_dir.resolve())
+        except PacksRefused as error:
+            say_refused(parts.log, error)
+            return False
+        parts.now.recorder = parts.now.recorder._replace(catalogue=catalogue)
     parts.log.info("packs loaded anew", packs=len(catalogue.packs))
     return True

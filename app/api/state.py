@@ -43,6 +43,7 @@ class Parts(NamedTuple):
     metrics: Metrics
     log: Log
     ledger_threads: ThreadPoolExecutor
+    vitals_thread: ThreadPoolExecutor
     ledger_queue: Queue
     calculation_queue: Queue
     keyring: Keyring

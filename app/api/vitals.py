@@ -7,7 +7,6 @@ five, and in a thread of its own, since one that is away answers slowly.
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -32,20 +31,19 @@ class _Found(NamedTuple):
 
 async def keep_saying(parts: Parts) -> None:
     """Look again and again, until cancelled."""
-    thread = ThreadPoolExecutor(1, "vitals")
     loop = asyncio.get_running_loop()
     try:
         for turn in count():
             try:
                 say_at_once(parts)
                 if turn % LOOKS_APART == 0:
-                    _say(parts, await loop.run_in_executor(thread, _look, parts))
+                    _say(parts, await loop.run_in_executor(parts.vitals_thread, _look, parts))
             except Exception as error:  # noqa: BLE001 # logged; the next look may be good, and nobody else looks
                 log_mistake(parts.log, error, None)
             await asyncio.sleep(SECONDS)
     finally:
         # A ledger that does not answer is not waited for.
-        thread.shutdown(wait=False, cancel_futures=True)
+        parts.vitals_thread.shutdown(wait=False, cancel_futures=True)
 
 
 def _look(parts: Parts) -> _Found | None:

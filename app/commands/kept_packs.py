@@ -38,22 +38,23 @@ class KeptPacks:
         if self._source is None:
             return True
         copy = self._folder / f"packs-{next(self._numbers)}"
-        if not self._copied(self._source, copy):
+        if not self._put(self._source, copy):
             shutil.rmtree(copy, ignore_errors=True)
             return False
-        link = self._folder / "packs.new"
-        link.symlink_to(copy.name)
-        link.replace(self.place)
         self._copies.append(copy)
         while len(self._copies) > _KEPT:
             shutil.rmtree(self._copies.pop(0), ignore_errors=True)
         return True
 
-    def _copied(self, source: Path, copy: Path) -> bool:
-        """Whether there is a copy now, and every pack in it is sound."""
+    def _put(self, source: Path, copy: Path) -> bool:
+        """Whether there is a copy now, every pack in it is sound, and it goes by the name that stays."""
+        link = self._folder / "packs.new"
         try:
             shutil.copytree(source, copy)
             load_shipped(copy)
+            link.unlink(missing_ok=True)
+            link.symlink_to(copy.name)
+            link.replace(self.place)
         except PacksRefused as error:
             say_refused(self._log, error)
             return False

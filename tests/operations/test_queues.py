@@ -95,6 +95,9 @@ def test_a_full_ledger_queue_keeps_nobody_from_previews_health_and_metrics(tmp_p
         wait_for(lambda: service.metrics()['onestop_queue_requests{queue="ledger"}'] == CONNECTIONS)
         assert service.preview(written({})).status_code == 200
         assert service.get("/healthz").status_code == 200
+        assert service.get("/readyz").status_code == 200
+        # Whoever would have waited for a thread of the ledger's would find it empty by now.
+        assert service.metrics()['onestop_queue_requests{queue="ledger"}'] == CONNECTIONS
         assert service.get("/metrics").status_code == 200
         away = service.client.post(SETTLEMENTS, content=bill(99), headers=JSON)
         assert away.json()["code"] == "overloaded"
