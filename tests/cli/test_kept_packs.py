@@ -8,24 +8,19 @@ import pytest
 
 from app.commands.kept_packs import KeptPacks
 from app.observe.logs import Log
-
-OVERLAY = """\
-extends: guangxi@2017-12-13
-area: "450300"
-title: {zh-CN: 桂林, en: Guilin}
-deductible:
-  source: {assumed: a test}
-  tiers:
-    secondary: {first: 100}
-"""
+from tests.operations.test_reload import OVERLAY
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     source = tmp_path / "source"
     source.mkdir()
-    (source / "guilin.yaml").write_text(OVERLAY, "utf-8")
+    (source / "guilin.yaml").write_text(overlay(100), "utf-8")
     return source
+
+
+def overlay(deductible: int) -> str:
+    return OVERLAY.replace("DEDUCTIBLE", str(deductible))
 
 
 def test_what_is_refused_or_cannot_be_copied_changes_nothing_and_stays_nowhere(tmp_path: Path, source: Path) -> None:
@@ -38,7 +33,7 @@ def test_what_is_refused_or_cannot_be_copied_changes_nothing_and_stays_nowhere(t
     (source / "guilin.yaml").unlink()
     source.rmdir()
     assert not packs.renew()
-    assert (packs.place / "guilin.yaml").read_text("utf-8") == OVERLAY
+    assert (packs.place / "guilin.yaml").read_text("utf-8") == overlay(100)
     assert len(list(folder.iterdir())) == 2, "the copy and the name that it goes by"
 
 
@@ -47,7 +42,7 @@ def test_only_the_copy_before_the_last_one_stays(tmp_path: Path, source: Path) -
     folder.mkdir()
     packs = KeptPacks(source, folder, Log("json"))
     for number in range(5):
-        (source / "guilin.yaml").write_text(OVERLAY.replace("100", str(100 + number)), "utf-8")
+        (source / "guilin.yaml").write_text(overlay(number), "utf-8")
         assert packs.renew()
-        assert f"first: {100 + number}" in (packs.place / "guilin.yaml").read_text("utf-8")
+        assert (packs.place / "guilin.yaml").read_text("utf-8") == overlay(number)
     assert len(list(folder.iterdir())) == 3
