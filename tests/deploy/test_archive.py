@@ -70,6 +70,8 @@ def test_the_service_is_no_superuser_and_owns_its_database_alone(monkeypatch: py
         ]
         owned = "SELECT datname FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba WHERE rolname = 'onestop'"
         assert asked(server, owned) == [("onestop",)]
+        # It sees an archive that hangs.
+        assert asked(server, "SELECT pg_has_role('onestop', 'pg_monitor', 'member')") == [(True,)]
 
 
 def asked(server: Server, query: str) -> list[tuple[object, ...]]:

@@ -109,7 +109,24 @@ def test_no_password_has_a_default() -> None:
 def test_every_setting_that_compose_gives_is_one() -> None:
     for name in OURS:
         given = SERVICES[name]["environment"]
-        assert all(is_setting(each) for each in given if each != "PGPASSWORD"), given
+        assert all(is_setting(each) for each in given if each not in ("PGPASSWORD", "FORWARDED_ALLOW_IPS")), given
+
+
+def test_a_setting_that_is_handed_on_is_not_set_where_env_has_none() -> None:
+    given = SERVICES["onestop"]["environment"]
+    handed_on = {name: value for name, value in given.items() if ":-" in value}
+    assert set(handed_on) == {
+        "ONESTOP_PII_EARLIER_KEYS", "ONESTOP_READ_DATABASE_URL", "ONESTOP_ROSTER", "ONESTOP_TRACES", "ONESTOP_QUEUE",
+        "FORWARDED_ALLOW_IPS",
+    }  # fmt: skip
+    for name, value in handed_on.items():
+        assert value == f"${{{name}:-{'127.0.0.1' if name == 'FORWARDED_ALLOW_IPS' else ''}}}"
+
+
+def test_the_packs_folder_is_mounted_where_the_service_looks() -> None:
+    for name in OURS:
+        (volume,) = SERVICES[name]["volumes"]
+        assert volume.endswith(f":{SERVICES[name]['environment']['ONESTOP_PACKS_DIR']}:ro")
 
 
 def test_the_schema_comes_before_the_service_and_the_database_before_the_schema() -> None:
@@ -132,7 +149,7 @@ def test_the_database_is_archived_and_reached_by_ours_alone() -> None:
 def test_files_that_are_mounted_are_there() -> None:
     for service in SERVICES.values():
         for volume in service.get("volumes", []):
-            source = volume.partition(":")[0]
+            source = re.sub(r"\$\{\w+:-(.+?)\}", r"\1", volume).partition(":")[0]
             if source.startswith("."):
                 assert (DEPLOY / "compose" / source).exists(), source
     ignored = (ROOT / ".gitignore").read_text("utf-8").splitlines()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import kubernetes_validate
 import pytest
 
 from app.access.rules import OPEN
+from app.store.ledger import CONNECTIONS, SPARE_CONNECTIONS
 from tests.deploy.files import DEPLOY, document, documents
 from tests.deploy.settings import is_setting
 from tests.deploy.test_containers import VERSION
@@ -109,7 +111,9 @@ def test_a_pod_has_no_more_rights_than_it_needs(pod: Object) -> None:
         "seccompProfile": {"type": "RuntimeDefault"},
     }
     assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
-    assert [set(volume) for volume in spec["volumes"]] == [{"name", "emptyDir"}]
+    kinds = {volume["name"]: set(volume) - {"name"} for volume in spec["volumes"]}
+    packs = {"packs": {"configMap"}} if is_service(pod) else {}
+    assert kinds == {"tmp": {"emptyDir"}, **packs}
     (container,) = spec["containers"]
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
@@ -124,10 +128,45 @@ def test_a_pod_has_no_more_rights_than_it_needs(pod: Object) -> None:
 @pytest.mark.parametrize("pod", PODS)
 def test_a_pod_takes_its_secrets_from_the_secret_and_its_settings_from_the_map(pod: Object) -> None:
     (container,) = pod["spec"]["containers"]
+    needed, optional = set(), set()
     for variable in container["env"]:
-        assert is_setting(variable["name"])
-        assert variable["valueFrom"] == {"secretKeyRef": {"name": "onestop", "key": variable["name"]}}
+        name = variable["name"]
+        assert is_setting(name)
+        if name == "ONESTOP_PACKS_DIR":
+            continue
+        source = variable["valueFrom"]["secretKeyRef"]
+        assert (source["name"], source["key"]) == ("onestop", name)
+        (optional if source.get("optional") else needed).add(name)
+    assert needed == {"ONESTOP_DATABASE_URL", "ONESTOP_PII_KEY"}
+    # The service alone looks for a person, and asks a replica.
+    assert optional == ({"ONESTOP_PII_EARLIER_KEYS", "ONESTOP_READ_DATABASE_URL"} if is_service(pod) else set())
     assert container["envFrom"] == [{"configMapRef": {"name": "onestop"}}]
+
+
+def is_service(pod: Object) -> bool:
+    return bool(pod["metadata"]["labels"]["app.kubernetes.io/component"] == "service")
+
+
+def test_packs_of_ones_own_are_mounted_where_the_service_looks_and_may_be_missing() -> None:
+    spec = objects(KUBERNETES / "base")["Deployment", "onestop"]["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    (told,) = [each["value"] for each in container["env"] if each["name"] == "ONESTOP_PACKS_DIR"]
+    mounts = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+    assert mounts["packs"] == told
+    # Without the map the folder is empty, and there: without a folder the service would not start.
+    assert [each["configMap"] for each in spec["volumes"] if each["name"] == "packs"] == [
+        {"name": "onestop-packs", "optional": True}
+    ]
+
+
+@pytest.mark.parametrize("folder", OVERLAYS, ids=lambda path: path.name)
+def test_the_connections_that_are_asked_for_are_enough(folder: Path) -> None:
+    found = objects(folder)
+    (container,) = found["Deployment", "onestop"]["spec"]["template"]["spec"]["containers"]
+    workers = int(container["args"][container["args"].index("--workers") + 1])
+    pods_at_most = found["HorizontalPodAutoscaler", "onestop"]["spec"]["maxReplicas"] + 5
+    (said,) = re.findall(r"max_connections of (\d+)", (folder / "kustomization.yaml").read_text("utf-8"))
+    assert pods_at_most * workers * (CONNECTIONS + SPARE_CONNECTIONS) + 13 <= int(said)
 
 
 @pytest.mark.parametrize("folder", OVERLAYS, ids=lambda path: path.name)

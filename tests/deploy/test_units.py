@@ -11,18 +11,21 @@ from tests.deploy.files import DEPLOY, program
 
 UNITS = sorted((DEPLOY / "systemd").iterdir())
 SERVICES = [path for path in UNITS if path.suffix == ".service"]
-PROGRAM = "/usr/local/lib/onestop/bin/onestop"
+PROGRAMS = ("/usr/local/lib/onestop/bin/onestop", "/usr/local/lib/onestop/backup/base-backup")
 # Tenths of systemd's exposure, from 0 to 100; a unit without hardening has 96.
 MOST_EXPOSED = 20
 
 
 @pytest.fixture
 def installed(tmp_path: Path) -> list[Path]:
-    """The units as they are installed, with a program in place of ours, which a machine that tests has not installed."""
+    """The units as they are installed, with a program in place of ours, which no machine that tests has."""
     for path in UNITS:
         text = path.read_text("utf-8")
-        assert PROGRAM in text or path.suffix == ".timer"
-        (tmp_path / path.name).write_text(text.replace(PROGRAM, "/bin/true"))
+        ours = [each for each in PROGRAMS if each in text]
+        assert ours or path.suffix == ".timer"
+        for each in ours:
+            text = text.replace(each, "/bin/true")
+        (tmp_path / path.name).write_text(text)
     return [tmp_path / path.name for path in UNITS]
 
 
@@ -54,7 +57,7 @@ def test_little_is_left_to_a_service_that_was_taken_over(path: Path) -> None:
 
 def test_every_timer_has_its_service_and_starts_with_the_machine() -> None:
     timers = [path for path in UNITS if path.suffix == ".timer"]
-    assert len(timers) == 2
+    assert len(timers) == 4
     for path in timers:
         assert path.with_suffix(".service").is_file()
         assert "WantedBy=timers.target" in path.read_text("utf-8")
@@ -65,3 +68,19 @@ def test_a_reload_reads_the_packs_and_a_stop_waits_for_what_is_in_flight() -> No
     assert "ExecReload=/bin/kill -HUP $MAINPID" in lines
     assert "KillMode=mixed" in lines
     assert "TimeoutStopSec=60" in lines
+
+
+def test_an_upgrade_of_the_schema_is_not_stopped_for_taking_long() -> None:
+    lines = (DEPLOY / "systemd" / "onestop.service").read_text("utf-8").splitlines()
+    assert "ExecStartPre=/usr/local/lib/onestop/bin/onestop db upgrade" in lines
+    assert "TimeoutStartSec=infinity" in lines
+
+
+def test_the_base_backup_is_the_script_that_is_shipped_and_may_write_where_it_does() -> None:
+    lines = dict(
+        line.partition("=")[::2]
+        for line in (DEPLOY / "systemd" / "onestop-base-backup.service").read_text("utf-8").splitlines()
+    )
+    script, *folders = lines["ExecStart"].split()
+    assert (DEPLOY / "backup" / Path(script).name).is_file()
+    assert lines["ReadWritePaths"].split() == lines["RequiresMountsFor"].split() == folders
