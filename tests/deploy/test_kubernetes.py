@@ -128,7 +128,8 @@ def test_a_pod_has_no_more_rights_than_it_needs(pod: Object) -> None:
 @pytest.mark.parametrize("pod", PODS)
 def test_a_pod_takes_its_secrets_from_the_secret_and_its_settings_from_the_map(pod: Object) -> None:
     (container,) = pod["spec"]["containers"]
-    needed, optional = set(), set()
+    needed: set[str] = set()
+    optional: set[str] = set()
     for variable in container["env"]:
         name = variable["name"]
         assert is_setting(name)
