@@ -197,7 +197,8 @@ def offered_table(found: Offered, minutes: float, lines: int, sent_away: float) 
         f"{minutes:g} minutes at {SHARE:.0%} of what it can do",
         ("POST /v1/settlements", "offered a second", "accepted", "sent away", "unsent", "p50, ms", "p99, ms"),
         note=f"{lines} lines a bill, one worker and PostgreSQL on one core, the load from another. Every "
-        f"{LOOKS_APART:g} seconds also {', '.join(ASKED)}; of these {sent_away:.0f} sent away. Unsent: all {CONNECTIONS} connections were busy.",
+        f"{LOOKS_APART:g} seconds also {', '.join(ASKED)}; {sent_away:.0f} of these were sent away. "
+        f"Unsent: all {CONNECTIONS} connections were busy.",
     )
     table.row(
         f"at {SHARE:.0%}", f"{found.offered / found.seconds:,.0f}", f"{found.accepted:,}", f"{found.sent_away:,}",
