@@ -100,7 +100,7 @@ async def _life(parts: Parts, settings: Settings, traces: Traces | None) -> Asyn
 
 def create_app(settings: Settings) -> FastAPI:
     """Put one application together; a second call gives a second one that shares nothing with the first."""
-    catalogue = load_shipped(None if settings.packs_dir is None else settings.packs_dir.resolve())
+    catalogue = load_shipped(settings.packs_dir)
     log = Log(settings.log_format)
     metrics, traces = _observing(settings, log)
     ledger = Ledger(settings.database_url, metrics.waited, None if traces is None else traces.transaction)

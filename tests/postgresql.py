@@ -136,14 +136,21 @@ def running_postgresql(**settings: str) -> Iterator[Server]:
         "--encoding=UTF8",
         "--locale=C",
     ]
-    try:
-        subprocess.run(make, check=True, capture_output=True, **account)
-        server.start()
+    with _running(server, make):
         yield server
+
+
+@contextmanager
+def _running(server: Server, make: list[str | Path]) -> Iterator[None]:
+    """Make a server's folder with a command and run it; nothing of it stays."""
+    try:
+        subprocess.run(make, check=True, capture_output=True, **server.account)
+        server.start()
+        yield
     finally:
         if server.supervisor is not None:
             server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(server.folder, ignore_errors=True)
 
 
 @contextmanager
@@ -161,14 +168,8 @@ def standby_of(primary: Server, **settings: str) -> Iterator[Server]:
         "--pgdata",
         folder / "data",
     ]
-    try:
-        subprocess.run(copy, check=True, capture_output=True, **primary.account)
-        standby.start()
+    with _running(standby, copy):
         yield standby
-    finally:
-        if standby.supervisor is not None:
-            standby.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _programs(folder: Path, account: dict[str, Any]) -> Path:

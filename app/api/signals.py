@@ -62,8 +62,7 @@ def take_packs(parts: Parts, packs_dir: Path | None) -> bool:
     """Load the packs anew and take all of them, or none where one is refused; requests that run go on with the old."""
     with _ONE_AFTER_ANOTHER:
         try:
-            # The folder itself: under the name that it goes by another one may be put while its files are read.
-            catalogue = load_shipped(None if packs_dir is None else packs_dir.resolve())
+            catalogue = load_shipped(packs_dir)
         except PacksRefused as error:
             say_refused(parts.log, error)
             return False

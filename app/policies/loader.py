@@ -89,7 +89,8 @@ def _loaded(file: PackFile, tree: Branch, regions: dict[str, Branch], region_fil
 def read_folder(folder: Path, *, may_be_empty: bool = False) -> list[PackFile]:
     """Read all *.yaml and *.yml of a folder, in the order of their names. Raises `PacksRefused`."""
     try:
-        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+        # Of the folder itself: behind a link another one may be put while its files are read.
+        paths = sorted(path for path in folder.resolve().iterdir() if path.suffix.lower() in _SUFFIXES)
     except OSError as error:
         raise _unreadable(str(folder), f"cannot be read ({error.strerror}), expected a folder of packs") from error
     if not paths and not may_be_empty:

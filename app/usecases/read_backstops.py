@@ -8,7 +8,7 @@ from app.access.keys import is_within
 from app.store import backstops
 from app.store.audit import note
 from app.usecases.moments import time_text
-from app.usecases.read_beside import moment_now, read_on, read_told
+from app.usecases.read_beside import read_beside, read_told
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -87,8 +87,7 @@ class Export:
 
     def following(self, last: Item) -> list[Item]:
         """The piece behind an item, of a state that is no older than that of the piece before, whoever gave it."""
-        moment = moment_now(self._recorder)
-        return read_on(self._recorder, moment, lambda connection: self._piece(connection, last.place))
+        return read_beside(self._recorder, lambda connection: self._piece(connection, last.place))
 
     def _piece(self, connection: Connection, after: Place | None) -> list[Item]:
         return backstops.list_backstops(connection, self._wanted, after, self._limit)

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from app.store.replica import Moment
+    from app.store.ledger import Ledger
+    from app.store.replica import Moment, Replica
     from app.usecases.recording import Recorder
 
 Told = TypeVar("Told")
@@ -25,22 +26,25 @@ def read_told(
 
     Without a replica both are one transaction.
     """
-    if recorder.replica is None:
+    replica = recorder.replica
+    if replica is None:
         return recorder.ledger.write(lambda connection: read(connection, tell(connection)))
     told, moment = recorder.ledger.write(lambda connection: (tell(connection), moment_of(connection)))
-    return read_on(recorder, moment, lambda connection: read(connection, told))
+    return _read_on(recorder.ledger, replica, moment, lambda connection: read(connection, told))
 
 
-def moment_now(recorder: Recorder) -> Moment | None:
-    """The moment for a read that the audit tells of later."""
-    return None if recorder.replica is None else recorder.ledger.read(moment_of)
+def read_beside(recorder: Recorder, read: Callable[[Connection], Result]) -> Result:
+    """Read a state in which all is that is in the ledger now; the audit tells of it elsewhere."""
+    replica = recorder.replica
+    if replica is None:
+        return recorder.ledger.read(read)
+    return _read_on(recorder.ledger, replica, recorder.ledger.read(moment_of), read)
 
 
-def read_on(recorder: Recorder, moment: Moment | None, read: Callable[[Connection], Result]) -> Result:
+def _read_on(ledger: Ledger, replica: Replica, moment: Moment, read: Callable[[Connection], Result]) -> Result:
     """Read a state in which all is that was in the ledger at a moment."""
-    if recorder.replica is not None and moment is not None:
-        try:
-            return recorder.replica.read(moment, read)
-        except ReplicaNotUsed:
-            pass  # it was heard of; the ledger itself has all
-    return recorder.ledger.read(read)
+    try:
+        return replica.read(moment, read)
+    except ReplicaNotUsed:
+        # It was heard of; the ledger itself has all.
+        return ledger.read(read)

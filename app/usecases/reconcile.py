@@ -13,7 +13,7 @@ from app.store.backstops import Payment
 from app.store.scratch import Entry, scratch_book
 from app.usecases.compare_books import Comparison
 from app.usecases.moments import new_id, time_text
-from app.usecases.read_beside import moment_now, read_on
+from app.usecases.read_beside import read_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -83,7 +83,7 @@ def reconcile(  # noqa: PLR0913 # who compares what with what
     moment = recorder.clock()
     with scratch_book() as book:
         rows_there = book.add_theirs(rows)
-        rows_here = read_on(recorder, moment_now(recorder), lambda connection: _add_ours(connection, book, side))
+        rows_here = read_beside(recorder, lambda connection: _add_ours(connection, book, side))
         comparison, report = Comparison(), Report()
         matched = [
             pair.settlement_id
