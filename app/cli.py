@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Final
+from importlib.metadata import version
+from typing import Annotated, Final
 
 import typer
 
@@ -20,7 +21,7 @@ def command_line(*verbs: str) -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     # With a callback a single verb is still one.
-    command.callback()(lambda: None)
+    command.callback()(_about)
     if "serve" in verbs:
         from app.commands.serve import SETTINGS_HELP, serve
 
@@ -54,6 +55,22 @@ def command_line(*verbs: str) -> typer.Typer:
 
         command.command()(reconcile)
     return command
+
+
+def _say_version(asked: bool) -> None:  # noqa: FBT001 # as typer calls it
+    if asked:
+        typer.echo(f"onestop {version('onestop-settlement')}")
+        raise typer.Exit
+
+
+# Its callback answers.
+def _about(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which release this is.")
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

@@ -28,13 +28,13 @@ from app.api.gate import put_gate
 from app.api.guards import Answers, Observed
 from app.api.keyring import Keyring
 from app.api.openapi import PREVIEW, SETTLEMENTS, openapi_document
-from app.api.queues import DOOR, OVERLOADED, Door, Overloaded, Queue
+from app.api.queues import DOORS, OVERLOADED, Doors, Overloaded, Queue
 from app.api.signals import listen_to_signals
 from app.api.state import Now, Parts
 from app.api.traced import CarryingThreads, Traced
 from app.api.vitals import keep_saying
 from app.api.whole_request import WholeRequestRoute
-from app.observe.logs import Log
+from app.observe.logs import Log, log_to_stderr
 from app.observe.metrics import Metrics
 from app.policies.catalogue import load_shipped
 from app.settings import Settings, read_settings
@@ -83,13 +83,13 @@ class _Application(FastAPI):
 
 
 @asynccontextmanager
-async def _life(parts: Parts, settings: Settings, traces: Traces | None) -> AsyncIterator[dict[str, Door]]:
+async def _life(parts: Parts, settings: Settings, traces: Traces | None) -> AsyncIterator[dict[str, Doors]]:
     """What goes on beside the requests, from before the first to behind the last."""
     listen_to_signals(parts, settings.drain_seconds, settings.packs_dir)
     saying = asyncio.create_task(keep_saying(parts))
     try:
         # The server hands it to its protocol.
-        yield {DOOR: Door({PREVIEW: parts.calculation_queue, SETTLEMENTS: parts.ledger_queue}, parts)}
+        yield {DOORS: Doors({PREVIEW: parts.calculation_queue, SETTLEMENTS: parts.ledger_queue}, parts)}
     finally:
         saying.cancel()
         with suppress(asyncio.CancelledError):
@@ -101,7 +101,7 @@ async def _life(parts: Parts, settings: Settings, traces: Traces | None) -> Asyn
 def create_app(settings: Settings) -> FastAPI:
     """Put one application together; a second call gives a second one that shares nothing with the first."""
     catalogue = load_shipped(settings.packs_dir)
-    log = Log(settings.log_format)
+    log = log_to_stderr(settings.log_format)
     metrics, traces = _observing(settings, log)
     ledger = Ledger(settings.database_url, metrics.waited, None if traces is None else traces.transaction)
     replica = _replica(settings, metrics, log)

@@ -1,8 +1,9 @@
 """`python -m bench.soak --minutes 30`: an ordinary load for long, and whether anything grows.
 
 The service (one worker) and PostgreSQL share the first core, the load comes from the last: new bills at 70 % of what
-was measured as the most; beside them, every few seconds, what Prometheus and an insurer ask. What the service holds is
-looked at each time: memory, descriptors, connections to the database. `--write` leaves docs/soak.md and docs/soak.svg.
+was measured as the most, after half a minute of three times as much; beside them, every few seconds, what Prometheus
+and an insurer ask. What the service holds is looked at each time: memory, descriptors, connections to the database.
+`--write` leaves docs/soak.md and docs/soak.svg.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from matplotlib import pyplot
 from rich.console import Console
 
 from bench.open_load import CONNECTIONS
-from bench.operations import HEADERS, LINES, Offered, capacity, offered, offering, template
+from bench.operations import HEADERS, LINES, TIMES, Offered, capacity, offer, offered, offering, template
 from bench.previews import serve, serving
 from bench.processes import ROOT, check, cores, family, memory, onestop, read, start
 from bench.report import Goal, Table, goals_table, machine, markdown, show
@@ -31,6 +32,7 @@ from tests.postgresql import Server, running_postgresql
 
 SHARE = 0.7
 LOOKS_APART, SAID_APART = 5.0, 12
+CROWD_SECONDS = 30.0
 # No sum of all: it takes longer with every bill, and what is to be seen is whether the service grows.
 ASKED = ("/metrics", "/readyz", "/v1/backstops?limit=100", "/v1/settlements?limit=100")
 DOCUMENT, PICTURE = ROOT / "docs" / "soak.md", ROOT / "docs" / "soak.svg"
@@ -175,6 +177,8 @@ def measure(minutes: float, lines: int) -> tuple[list[Table], list[Goal], list[L
         admit(url)
         with serving(serve, cores()[:1], ONESTOP_DATABASE_URL=url) as (port, process):
             most = capacity(port, body, 4.0)
+            # What a crowd takes of memory once, threads' arenas above all, is no growth.
+            offer(port, body, most * TIMES, CROWD_SECONDS)
             console.print(f"{most:,.0f} a second at most; {most * SHARE:,.0f} for {minutes:g} minutes")
             with psycopg.connect(url, autocommit=True) as ledger:
                 before = spent(process.pid, server, ledger)

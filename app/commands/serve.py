@@ -120,10 +120,10 @@ def _run(  # what a service is made of
     from uvicorn import Config, Server
 
     from app.api.protocol import Http
-    from app.observe.logs import Log, library_lines
+    from app.observe.logs import library_lines, log_to_stderr
 
     port = listener.getsockname()[1]
-    log = Log(settings.log_format)
+    log = log_to_stderr(settings.log_format)
 
     def say_so() -> None:
         log.info("serving", host=host, port=port, workers=workers, packs=packs)

@@ -3,95 +3,56 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
-from datetime import UTC, datetime
-from functools import lru_cache
-from threading import Lock
-from time import time_ns  # noqa: TID251 # the time of a line decides nothing
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
+import structlog
+from structlog.processors import JSONRenderer, LogfmtRenderer, TimeStamper, add_log_level
+from structlog.typing import FilteringBoundLogger
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from structlog.typing import EventDict, WrappedLogger
 
     from app.settings import LogFormat
 
-FIELDS: Final = frozenset(
-    ("request_id", "key", "route", "method", "status", "milliseconds", "code", "error", "where", "packs", "host",
-     "port", "workers")
+Log: TypeAlias = FilteringBoundLogger
+
+# In the order in which a line has them.
+_FIELDS: Final = (
+    "timestamp", "level", "event", "key", "route", "method", "status", "request_id", "milliseconds", "code", "where",
+    "error", "packs", "host", "port", "workers",
 )  # fmt: skip # one list, read as one
 
 
-class Log:
-    """Writes to standard error, a line at a time."""
+def log_to_stderr(log_format: LogFormat) -> Log:
+    """A log that writes a line an event: JSON, or logfmt (`name=value`) for a console.
 
-    def __init__(self, log_format: LogFormat) -> None:
-        self._is_json = log_format == "json"
-        self._shared = lru_cache(maxsize=4_096)(self._request_fields)
-
-    def info(self, event: str, **fields: object) -> None:
-        """Say what happened."""
-        self.line("info", event, fields)
-
-    def warning(self, event: str, **fields: object) -> None:
-        """Say what somebody should look at."""
-        self.line("warning", event, fields)
-
-    def error(self, event: str, **fields: object) -> None:
-        """Say what is broken."""
-        self.line("error", event, fields)
-
-    def line(self, level: str, event: str, fields: Mapping[str, object]) -> None:
-        """Write a line: time, level and event in front; a field that is not on the list is left out, by whomever."""
-        known = {name: value for name, value in fields.items() if name in FIELDS}
-        self._write(self._fields({"level": level, "event": event} | known))
-
-    def request(self, request_id: str, seconds: float, key: str | None, route: str, method: str, status: int) -> None:  # noqa: PLR0913 # all that its line says
-        """Write the line of a request. Most of it was written before, since there are few kinds of them."""
-        shared, milliseconds = self._shared(key, route, method, status), round(seconds * 1000, 2)
-        if self._is_json:
-            self._write(f'{shared},"request_id":"{request_id}","milliseconds":{milliseconds}')
-        else:
-            self._write(f"{shared} request_id={request_id} milliseconds={milliseconds}")
-
-    def _request_fields(self, key: str | None, route: str, method: str, status: int) -> str:
-        by = {} if key is None else {"key": key}
-        return self._fields(
-            {"level": "info", "event": "request", **by, "route": route, "method": method, "status": status}
-        )
-
-    def _fields(self, known: Mapping[str, object]) -> str:
-        if self._is_json:
-            return msgspec.json.encode(known).decode()[1:-1]
-        return " ".join([f"{name}={_logfmt_value(value)}" for name, value in known.items()])
-
-    def _write(self, fields: str) -> None:
-        seconds, fraction = divmod(time_ns(), 1_000_000_000)
-        time = f"{_written(seconds)}.{fraction // 1000:06d}Z"
-        text = f'{{"timestamp":"{time}",{fields}}}\n' if self._is_json else f"timestamp={time} {fields}\n"
-        with _ONE_AT_A_TIME:
-            # Flushed at the end of each line by itself.
-            sys.stderr.write(text)
+    A field that is not on the list is left out, by whomever it is given; so is one that is None.
+    """
+    render = [_printable, LogfmtRenderer()] if log_format == "console" else [JSONRenderer(_json)]
+    log: Log = structlog.wrap_logger(
+        structlog.WriteLogger(sys.stderr),
+        [add_log_level, TimeStamper("iso", utc=True), _allowed, *render],
+        structlog.make_filtering_bound_logger(logging.INFO),
+    ).bind()
+    return log
 
 
-@lru_cache(maxsize=4)
-def _written(second: int) -> str:
-    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}"
+def _allowed(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {name: event[name] for name in _FIELDS if event.get(name) is not None}
 
 
-# Standard error is one, however many write to it.
-_ONE_AT_A_TIME: Final = Lock()
+def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Whatever a terminal, or a reader of lines, would take for something else is written as an escape."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[name] = value.encode("unicode_escape").decode()
+    return event
 
 
-def _logfmt_value(value: object) -> object:
-    if isinstance(value, str):
-        return value if _PLAIN(value) else msgspec.json.encode(value).decode()
-    return value if isinstance(value, (int, float)) else _logfmt_value(str(value))
-
-
-_PLAIN: Final = re.compile(r"[!#-<>-\[\]-~]+").fullmatch
+def _json(line: object, **_: object) -> str:
+    return msgspec.json.encode(line).decode()
 
 
 class LibraryLines(logging.Handler):
@@ -102,12 +63,14 @@ class LibraryLines(logging.Handler):
 
     def __init__(self, log_format: LogFormat) -> None:
         super().__init__(logging.WARNING)
-        self._log = Log(log_format)
+        self._log = log_to_stderr(log_format)
 
     def emit(self, record: logging.LogRecord) -> None:
         kind = record.exc_info[0] if record.exc_info else None
-        found = {"error": kind.__name__} if kind else {}
-        self._log.line(record.levelname.lower(), "library", {"where": record.name, **found})
+        error = kind.__name__ if kind else None
+        # One between two of them is as the lower.
+        level = min(record.levelno // 10 * 10, logging.CRITICAL)
+        self._log.log(level, "library", where=record.name, error=error)
 
 
 def library_lines(log_format: LogFormat) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,89 @@ def test_a_connection_goes_on_after_it_was_sent_away_with_its_body_still_under_w
                 connection.sendall(body[50:] + b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
                 assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
         background.join()
+
+
+HEAD = f"POST {SETTLEMENTS} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nauthorization: Bearer {ADMIN}\r\n"
+AWAY, WELL = b"HTTP/1.1 503 ", b"HTTP/1.1 200 "
+WELL_ASKED = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+def whole(number: int, more: str = "") -> bytes:
+    body = bill(number)
+    return f"{HEAD}{more}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+def answers_to(connection: socket.socket, count: int) -> list[bytes]:
+    """The first lines of so many answers."""
+    received = b""
+    while received.count(b"HTTP/1.1 ") < count:
+        piece = connection.recv(65536)
+        assert piece, "closed too early"
+        received += piece
+    return [b"HTTP/1.1 " + answer[:4] for answer in received.split(b"HTTP/1.1 ")[1:]]
+
+
+def test_in_a_crowd_a_request_is_sent_away_in_whatever_way_it_comes(tmp_path: Path) -> None:
+    """Then it waits a moment at the door, and where all of it has come its head is not even read."""
+    url = f"sqlite:///{tmp_path}/onestop.db"
+    admit(url)
+    with running(ONESTOP_DATABASE_URL=url, ONESTOP_QUEUE="0") as service, ExitStack() as opened:
+        with locked(url):
+            background = threading.Thread(target=posted, args=(service, CONNECTIONS))
+            background.start()
+            wait_for(lambda: service.metrics()['onestop_queue_requests{queue="ledger"}'] == CONNECTIONS)
+
+            def sent(*pieces: bytes) -> socket.socket:
+                # A crowd is one for a tenth of a second.
+                assert posted(service, 1)[0].status_code == 503
+                connection = opened.enter_context(service.connected())
+                connection.settimeout(30)
+                for piece in pieces:
+                    connection.sendall(piece)
+                return connection
+
+            at_once = sent(whole(1))
+            assert answers_to(at_once, 1) == [AWAY]
+            at_once.sendall(WELL_ASKED)
+            assert answers_to(at_once, 1) == [WELL]
+            assert answers_to(sent(whole(2)[:200], whole(2)[200:], WELL_ASKED), 2) == [AWAY, WELL]
+            assert answers_to(sent(whole(3) + whole(4) + WELL_ASKED), 3) == [AWAY, AWAY, WELL]
+            chunked = f"{HEAD}transfer-encoding: chunked\r\n\r\n".encode() + b"2\r\n{}\r\n0\r\n\r\n"
+            assert answers_to(sent(chunked, WELL_ASKED), 2) == [AWAY, WELL]
+            upgraded = f"{HEAD}connection: upgrade\r\nupgrade: x\r\ncontent-length: 2\r\n\r\n{{}}"
+            assert answers_to(sent(upgraded.encode()), 1) == [AWAY]
+            assert answers_to(sent(f"{HEAD}content-length: x\r\n\r\n".encode()), 1) == [b"HTTP/1.1 400 "]
+            last = sent(whole(5, "connection: close\r\n"))
+            assert answers_to(last, 1) == [AWAY]
+            assert last.recv(65536) == b""
+            sent(whole(6)).close()
+            kept = sent(whole(7))
+            assert answers_to(kept, 1) == [AWAY]
+            # As every connection on which nothing comes any more.
+            assert kept.recv(65536) == b""
+        background.join()
+        assert "mistake" not in service.logged()
+
+
+def test_in_a_crowd_all_are_settled_who_come_again(tmp_path: Path) -> None:
+    url, clients, each = f"sqlite:///{tmp_path}/onestop.db", 30, 10
+    admit(url)
+    with running(ONESTOP_DATABASE_URL=url, ONESTOP_QUEUE="0") as service:
+
+        def settle(first: int) -> None:
+            with httpx.Client(base_url=service.base, trust_env=False, timeout=60, headers=bearer(ADMIN)) as client:
+                for number in range(first, first + each):
+                    while (answer := client.post(SETTLEMENTS, content=bill(number), headers=JSON)).status_code != 201:
+                        assert answer.json()["code"] == "overloaded"
+
+        threads = [threading.Thread(target=settle, args=(number * each,)) for number in range(clients)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        samples = service.metrics()
+        assert samples['onestop_ledger_settlements_total{outcome="recorded"}'] == clients * each
+        assert samples['onestop_refusals_total{code="overloaded"}'] > 0
 
 
 def test_slow_bodies_take_no_place(tmp_path: Path) -> None:
