@@ -34,7 +34,7 @@ from app.api.state import Now, Parts
 from app.api.traced import CarryingThreads, Traced
 from app.api.vitals import keep_saying
 from app.api.whole_request import WholeRequestRoute
-from app.observe.logs import Log, log_to_stderr
+from app.observe.logs import Log
 from app.observe.metrics import Metrics
 from app.policies.catalogue import load_shipped
 from app.settings import Settings, read_settings
@@ -101,7 +101,7 @@ async def _life(parts: Parts, settings: Settings, traces: Traces | None) -> Asyn
 def create_app(settings: Settings) -> FastAPI:
     """Put one application together; a second call gives a second one that shares nothing with the first."""
     catalogue = load_shipped(settings.packs_dir)
-    log = log_to_stderr(settings.log_format)
+    log = Log(settings.log_format)
     metrics, traces = _observing(settings, log)
     ledger = Ledger(settings.database_url, metrics.waited, None if traces is None else traces.transaction)
     replica = _replica(settings, metrics, log)

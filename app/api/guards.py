@@ -86,10 +86,7 @@ class Observed:
     def _count(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
         route, method = labels_of(scope)
         self.metrics.request(route, method, status, seconds)
-        self.log.info(
-            "request", key=key_id_in(scope), route=route, method=method, status=status, request_id=request_id,
-            milliseconds=round(seconds * 1000, 2),
-        )  # fmt: skip # one line of the log
+        self.log.request(request_id, seconds, key_id_in(scope), route, method, status)
 
 
 def log_mistake(log: Log, error: Exception, request_id: str | None) -> None:

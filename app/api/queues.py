@@ -197,10 +197,7 @@ class Door:
         request_id = os.urandom(16).hex()
         self._parts.metrics.refused(OVERLOADED.code)
         self._parts.metrics.request(self._path, "POST", OVERLOADED.status, 0.0)
-        self._parts.log.info(
-            "request", route=self._path, method="POST", status=OVERLOADED.status, request_id=request_id,
-            milliseconds=0.0,
-        )  # fmt: skip # one line of the log
+        self._parts.log.request(request_id, 0.0, None, self._path, "POST", OVERLOADED.status)
         return b"%sx-request-id: %s\r\n\r\n%s" % (_HEAD, request_id.encode(), OVERLOADED.body)
 
 

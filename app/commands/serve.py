@@ -120,10 +120,10 @@ def _run(  # what a service is made of
     from uvicorn import Config, Server
 
     from app.api.protocol import Http
-    from app.observe.logs import library_lines, log_to_stderr
+    from app.observe.logs import Log, library_lines
 
     port = listener.getsockname()[1]
-    log = log_to_stderr(settings.log_format)
+    log = Log(settings.log_format)
 
     def say_so() -> None:
         log.info("serving", host=host, port=port, workers=workers, packs=packs)

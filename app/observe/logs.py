@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import structlog
 from structlog.processors import JSONRenderer, LogfmtRenderer, TimeStamper, add_log_level
-from structlog.typing import FilteringBoundLogger
 
 if TYPE_CHECKING:
-    from structlog.typing import EventDict, WrappedLogger
+    from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
     from app.settings import LogFormat
-
-Log: TypeAlias = FilteringBoundLogger
 
 # In the order in which a line has them.
 _FIELDS: Final = (
@@ -25,18 +23,54 @@ _FIELDS: Final = (
 )  # fmt: skip # one list, read as one
 
 
-def log_to_stderr(log_format: LogFormat) -> Log:
-    """A log that writes a line an event: JSON, or logfmt (`name=value`) for a console.
+class Log:
+    """Writes a line an event to standard error: JSON, or logfmt (`name=value`) for a console.
 
     A field that is not on the list is left out, by whomever it is given; so is one that is None.
     """
-    render = [_printable, LogfmtRenderer()] if log_format == "console" else [JSONRenderer(_json)]
-    log: Log = structlog.wrap_logger(
-        structlog.WriteLogger(sys.stderr),
-        [add_log_level, TimeStamper("iso", utc=True), _allowed, *render],
-        structlog.make_filtering_bound_logger(logging.INFO),
-    ).bind()
-    return log
+
+    def __init__(self, log_format: LogFormat) -> None:
+        self._is_json = log_format == "json"
+        self._lines = structlog.WriteLogger(sys.stderr)
+        self._render: list[Processor] = [_allowed]
+        self._render += [JSONRenderer(_json)] if self._is_json else [_printable, LogfmtRenderer()]
+        self._shared = lru_cache(maxsize=4_096)(self._request_fields)
+        log: FilteringBoundLogger = structlog.wrap_logger(
+            self._lines,
+            [add_log_level, _STAMP, *self._render],
+            structlog.make_filtering_bound_logger(logging.INFO),
+        ).bind()
+        self.info, self.warning, self.error, self.log = log.info, log.warning, log.error, log.log
+
+    def request(self, request_id: str, seconds: float, key: str | None, route: str, method: str, status: int) -> None:  # noqa: PLR0913 # all that its line says
+        """Write the line of a request.
+
+        Most of it was rendered before, since there are few kinds of them: all of it anew takes six times as long, a
+        tenth of what a preview takes.
+        """
+        time = _STAMP(None, "info", {})["timestamp"]
+        shared, milliseconds = self._shared(key, route, method, status), round(seconds * 1000, 2)
+        if self._is_json:
+            line = f'{{"timestamp":"{time}",{shared},"request_id":"{request_id}","milliseconds":{milliseconds}}}'
+        else:
+            line = f"timestamp={time} {shared} request_id={request_id} milliseconds={milliseconds}"
+        self._lines.info(line)
+
+    def _request_fields(self, key: str | None, route: str, method: str, status: int) -> str:
+        line: Any = {
+            "level": "info",
+            "event": "request",
+            "key": key,
+            "route": route,
+            "method": method,
+            "status": status,
+        }
+        for each in self._render:
+            line = each(self._lines, "info", line)
+        return str(line[1:-1] if self._is_json else line)
+
+
+_STAMP: Final = TimeStamper("iso", utc=True)
 
 
 def _allowed(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -63,7 +97,7 @@ class LibraryLines(logging.Handler):
 
     def __init__(self, log_format: LogFormat) -> None:
         super().__init__(logging.WARNING)
-        self._log = log_to_stderr(log_format)
+        self._log = Log(log_format)
 
     def emit(self, record: logging.LogRecord) -> None:
         kind = record.exc_info[0] if record.exc_info else None

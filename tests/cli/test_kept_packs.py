@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.commands.kept_packs import KeptPacks
-from app.observe.logs import log_to_stderr
+from app.observe.logs import Log
 from tests.operations.test_reload import OVERLAY
 
 
@@ -26,7 +26,7 @@ def overlay(deductible: int) -> str:
 def test_what_is_refused_or_cannot_be_copied_changes_nothing_and_stays_nowhere(tmp_path: Path, source: Path) -> None:
     folder = tmp_path / "kept"
     folder.mkdir()
-    packs = KeptPacks(source, folder, log_to_stderr("json"))
+    packs = KeptPacks(source, folder, Log("json"))
     assert packs.renew()
     (source / "guilin.yaml").write_text("no pack\n", "utf-8")
     assert not packs.renew()
@@ -40,7 +40,7 @@ def test_what_is_refused_or_cannot_be_copied_changes_nothing_and_stays_nowhere(t
 def test_only_the_copy_before_the_last_one_stays(tmp_path: Path, source: Path) -> None:
     folder = tmp_path / "kept"
     folder.mkdir()
-    packs = KeptPacks(source, folder, log_to_stderr("json"))
+    packs = KeptPacks(source, folder, Log("json"))
     for number in range(5):
         (source / "guilin.yaml").write_text(overlay(number), "utf-8")
         assert packs.renew()

@@ -21,7 +21,7 @@ import pytest
 from app.api import his
 from app.main import create_app
 from app.observe.collector import MOST_WAITING
-from app.observe.logs import log_to_stderr
+from app.observe.logs import Log
 from app.observe.traces import Traces
 from tests.api.service import JSON, ONESTOP, PATIENCE, PREVIEW, Service, changed, running, written
 from tests.api.test_nothing_personal import HEADERS, NO_JSON, PLACES, REFUSED, RIGHT, asked, sent
@@ -286,9 +286,7 @@ def test_spans_that_find_no_place_are_lost_and_counted(monkeypatch: pytest.Monke
     counted: Counter[str] = Counter()
     with collecting() as collector:
         collector.hang()
-        traces = Traces(
-            collector.address, lambda outcome, number: counted.update({outcome: number}), log_to_stderr("json")
-        )
+        traces = Traces(collector.address, lambda outcome, number: counted.update({outcome: number}), Log("json"))
         for _ in range(MOST_WAITING + 300):
             traces.request(None).end("/healthz", "GET", 200, None)
         assert counted == {"lost": 300}

@@ -26,7 +26,7 @@ class Heard:
 
     def parts(self) -> Parts:
         metrics = SimpleNamespace(refused=self.counted, request=lambda *_: None)
-        return cast("Parts", SimpleNamespace(metrics=metrics, log=SimpleNamespace(info=lambda *_, **__: None)))
+        return cast("Parts", SimpleNamespace(metrics=metrics, log=SimpleNamespace(request=lambda *_: None)))
 
 
 class Waits:

@@ -5,17 +5,18 @@ import re
 import sys
 from threading import Thread
 from time import sleep
+from typing import get_args
 
 import pytest
 
-from app.observe.logs import log_to_stderr
+from app.observe.logs import Log
 from app.settings import LogFormat
 
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{6}Z")
 
 
 def logged(capsys: pytest.CaptureFixture[str], log_format: LogFormat, **fields: object) -> str:
-    log_to_stderr(log_format).warning("a request", **fields)
+    Log(log_format).warning("a request", **fields)
     (line,) = capsys.readouterr().err.splitlines()
     return str(line)
 
@@ -46,11 +47,24 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_console(capsys: pytest.CaptureFixture[str], value: object, written: str) -> None:
-    log_to_stderr("console").info("request", route=value, patient="Zhang San")
+    Log("console").info("request", route=value, patient="Zhang San")
     line = capsys.readouterr().err
     time, rest = line.removeprefix("timestamp=").split(" ", 1)
     assert TIME.fullmatch(time)
     assert rest == f"level=info event=request route={written}\n"
+
+
+@pytest.mark.parametrize("key", [None, "k1"])
+def test_the_line_of_a_request_is_as_any_other(capsys: pytest.CaptureFixture[str], key: str | None) -> None:
+    of = {"key": key, "route": "/a b", "method": "GET", "status": 200, "request_id": "0f", "milliseconds": 1.23}
+    for log_format in get_args(LogFormat):
+        log = Log(log_format)
+        for _ in range(2):
+            log.request("0f", 0.001234, key, "/a b", "GET", 200)
+            log.info("request", **of)
+        lines = [TIME.sub("", line) for line in capsys.readouterr().err.splitlines()]
+        assert len(lines) == 4
+        assert len(set(lines)) == 1
 
 
 class InTwoPieces:
@@ -71,7 +85,7 @@ class InTwoPieces:
 def test_lines_of_different_logs_never_mix(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = InTwoPieces()
     monkeypatch.setattr(sys, "stderr", stream)
-    threads = [Thread(target=log_to_stderr("json").info, args=("request",)) for _ in range(4)]
+    threads = [Thread(target=Log("json").info, args=("request",)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
