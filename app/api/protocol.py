@@ -84,7 +84,7 @@ class Http(HttpToolsProtocol):
             return
         try:
             self._send_away(answer(), keeps_alive=keeps_alive)
-        except BaseException:
+        except Exception:
             # Without an answer, and without the time after which an idle connection is closed.
             self.transport.close()
             raise

@@ -76,9 +76,8 @@ class Queue:
     @property
     def free(self) -> int:
         """How many may come in at this moment."""
-        now = self._clock()
-        if now < self._crowded_until:
-            return max(min(int(self._few) - self._served(now), self._at_once - self.taken), 0)
+        if self.is_crowded:
+            return max(min(int(self._few) - self._served, self._at_once - self.taken), 0)
         return max(self.limit - self.taken, 0)
 
     def has_place(self) -> bool:
@@ -97,8 +96,8 @@ class Queue:
         """Take a place: the moment, by which it is given back. Raises `Overloaded`."""
         if not self.has_place():
             raise Overloaded
+        self._is_alone = not self._served
         now = self._clock()
-        self._is_alone = not self._served(now)
         self._entered.append(now)
         self._most_taken = max(self._most_taken, self.taken)
         return now
@@ -106,8 +105,7 @@ class Queue:
     def leave(self, entered: float) -> None:
         """Give a place back."""
         self._entered.remove(entered)
-        now = self._clock()
-        took, is_crowded = now - entered, now < self._crowded_until
+        took = self._clock() - entered
         if took >= PATIENCE_SECONDS:
             # Of those there may be ever more: where all are like that, it is no processor that they wait for.
             change = _STEP
@@ -116,7 +114,7 @@ class Queue:
                 before = took if self._alone_seconds is None else self._alone_seconds
                 self._alone_seconds = before + _STEP * (took - before)
             change = _STEP * (STRETCH - took / self._alone_seconds) if self._alone_seconds else 0.0
-        if is_crowded:
+        if self.is_crowded:
             self._few = min(max(self._few + change, 1.0), self._at_once)
         self.when_left()
 
@@ -125,8 +123,10 @@ class Queue:
         most, self._most_taken = self._most_taken, self.taken
         return most
 
-    def _served(self, now: float) -> int:
+    @property
+    def _served(self) -> int:
         """Of those who are in, the ones who wait for nothing else."""
+        now = self._clock()
         return sum(now - entered < PATIENCE_SECONDS for entered in self._entered)
 
 
